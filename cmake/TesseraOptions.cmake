@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: Apache-2.0
+# Language, warnings, sanitizers and ccache for every target of ours.
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+if(NOT CMAKE_BUILD_TYPE)
+  set(CMAKE_BUILD_TYPE Release CACHE STRING "" FORCE)
+endif()
+
+find_program(TESSERA_CCACHE ccache)
+if(TESSERA_CCACHE)
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${TESSERA_CCACHE})
+endif()
+
+# Flags of our own code. Floating point is exactly what the source says: a compiler that fuses a*b+c on its own would make
+# an element's result depend on where in a loop it stands.
+add_library(tessera_flags INTERFACE)
+target_compile_options(tessera_flags INTERFACE
+  -Wall -Wextra -Wshadow -Wconversion -Werror -ffp-contract=off -fno-math-errno -fno-trapping-math)
+target_include_directories(tessera_flags INTERFACE ${CMAKE_SOURCE_DIR} ${CMAKE_BINARY_DIR})
+
+if(TESSERA_SANITIZE STREQUAL "address")
+  set(sanitizers -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
+elseif(TESSERA_SANITIZE STREQUAL "thread")
+  set(sanitizers -fsanitize=thread -fno-omit-frame-pointer)
+elseif(NOT TESSERA_SANITIZE STREQUAL "")
+  message(FATAL_ERROR "TESSERA_SANITIZE is '${TESSERA_SANITIZE}'; use address, thread, or nothing")
+endif()
+if(sanitizers)
+  target_compile_options(tessera_flags INTERFACE ${sanitizers})
+  target_link_options(tessera_flags INTERFACE ${sanitizers})
+endif()
