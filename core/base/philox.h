@@ -22,7 +22,8 @@ struct RandomKey {
 
 RandomKey random_key(uint64_t seed, RandomPurpose purpose, std::string_view path = {});
 
-inline PhiloxBlock philox4x32(RandomKey key, PhiloxBlock counter) {
+// Always inlined: sources compiled for different instruction sets use these and must not share one copy.
+[[gnu::always_inline]] inline PhiloxBlock philox4x32(RandomKey key, PhiloxBlock counter) {
   constexpr uint32_t kMultiplier0 = 0xD2511F53u, kMultiplier1 = 0xCD9E8D57u;
   constexpr uint32_t kWeyl0 = 0x9E3779B9u, kWeyl1 = 0xBB67AE85u;
   uint32_t c0 = counter[0], c1 = counter[1], c2 = counter[2], c3 = counter[3];
@@ -41,12 +42,12 @@ inline PhiloxBlock philox4x32(RandomKey key, PhiloxBlock counter) {
 }
 
 /// A block of the stream addressed by two 64-bit indices, for example (element / 4, sample).
-inline PhiloxBlock philox_at(RandomKey key, uint64_t first, uint64_t second) {
+[[gnu::always_inline]] inline PhiloxBlock philox_at(RandomKey key, uint64_t first, uint64_t second) {
   return philox4x32(key, {static_cast<uint32_t>(first), static_cast<uint32_t>(first >> 32), static_cast<uint32_t>(second),
                           static_cast<uint32_t>(second >> 32)});
 }
 
 /// Uniform in [0, 1) with 24 bits, exact in f32.
-inline float uniform_f32(uint32_t bits) { return static_cast<float>(bits >> 8) * 0x1.0p-24f; }
+[[gnu::always_inline]] inline float uniform_f32(uint32_t bits) { return static_cast<float>(bits >> 8) * 0x1.0p-24f; }
 
 }  // namespace tessera

@@ -24,11 +24,16 @@ class Storage {
   std::byte* data() { return data_; }
   size_t size_bytes() const { return size_bytes_; }
 
+  /// Counts updates of the contents, so that copies in other layouts (packed weights) know when they are stale.
+  uint64_t version() const { return version_; }
+  void bump_version() { ++version_; }
+
  private:
   std::byte* data_ = nullptr;
   size_t size_bytes_ = 0;
   MemoryCategory category_ = MemoryCategory::activations;
   bool allocated_ = true;
+  uint64_t version_ = 1;
   std::shared_ptr<const void> owner_;
 };
 

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+// The tape. A node stands for one op's result: it knows the nodes of its inputs, what it saved, and how to turn the gradient of
+// its output into gradients of its inputs.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <span>
+
+#include "core/tensor/tensor.h"
+
+namespace tessera::autograd {
+
+class Node {
+ public:
+  static constexpr size_t kMaxInputs = 4;
+
+  Node();
+  virtual ~Node() = default;
+  Node(const Node&) = delete;
+  Node& operator=(const Node&) = delete;
+
+  virtual const char* name() const = 0;
+
+  /// Hands the gradient of every input that wants one to give(). `gradient` has the shape of the output.
+  virtual void backward(const Tensor& gradient) = 0;
+
+  /// Receives a part of the gradient of this node's output; several parts are summed in the order they come.
+  virtual void accept(Tensor gradient);
+  /// Where a consumer may write its part directly (parameters: their place in the flat gradient buffer), or a new tensor.
+  virtual Tensor gradient_target(const Shape& shape, bool channels_last);
+
+  /// Nodes are numbered as they are made, so descending order is a valid order of backward on every rank.
+  uint64_t sequence() const { return sequence_; }
+  /// Leaves are never put into the engine's queue.
+  virtual bool is_leaf() const { return false; }
+
+ protected:
+  bool wants(size_t input) const { return inputs_[input] != nullptr; }
+  void give(size_t input, Tensor gradient) { inputs_[input]->accept(std::move(gradient)); }
+  Tensor target(size_t input, const Shape& shape, bool channels_last = false) const {
+    return inputs_[input]->gradient_target(shape, channels_last);
+  }
+
+ private:
+  friend class Engine;
+  friend void connect(Node& node, std::span<const std::shared_ptr<Node>> inputs);
+
+  uint64_t sequence_;
+  bool queued_ = false;
+  std::array<std::shared_ptr<Node>, kMaxInputs> inputs_;
+  Tensor gradient_;
+};
+
+/// Makes `inputs` (null: no gradient wanted) the inputs of a new node.
+void connect(Node& node, std::span<const std::shared_ptr<Node>> inputs);
+
+}  // namespace tessera::autograd

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/exact/gradient_norm.h"
+
+#include <algorithm>
+
+#include "core/exact/exact_scalar.h"
+#include "core/kernels/kernels.h"
+
+namespace tessera {
+namespace {
+
+constexpr int64_t kNormBlockElements = 4096;
+constexpr uint32_t kInfinityBits = 0x7f800000u;
+
+}  // namespace
+
+double squared_gradient_norm(const nn::FlatParameters& parameters) {
+  const Tensor& gradients = parameters.gradients();
+  const SummationKernels& kernels = kernels_for(gradients.device()).summation;
+  ExactScalar sum;
+  for (const nn::FlatSlot& slot : parameters.slots()) {
+    const float* gradient = gradients.data<float>() + slot.offset_elements;
+    for (int64_t start = 0; start < slot.elements; start += kNormBlockElements) {
+      sum.add(kernels.sum_of_squares(std::min(kNormBlockElements, slot.elements - start), gradient + start));
+    }
+  }
+  return sum.value();
+}
+
+std::string first_not_finite(const nn::FlatParameters& parameters, const Tensor& flat) {
+  const SummationKernels& kernels = kernels_for(flat.device()).summation;
+  for (const nn::FlatSlot& slot : parameters.slots()) {
+    if (kernels.largest_magnitude_bits(slot.elements, flat.data<float>() + slot.offset_elements) >= kInfinityBits) return slot.name;
+  }
+  return {};
+}
+
+}  // namespace tessera

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "core/exact/gradient_grid.h"
+#include "core/nn/flat_parameters.h"
+
+namespace tessera {
+
+/// How the gradients of a step's quanta are summed.
+enum class Reduction {
+  single,   ///< one quantum a step: nothing to sum
+  exact,    ///< int64 on the grid: any order, any number of ranks, the same bits
+  fastest,  ///< plain f32
+};
+
+/// One rank's part of a step's gradient sum, as flat buffers in the layout of the parameters.
+class GradientSum {
+ public:
+  GradientSum(const nn::FlatParameters& parameters, Reduction reduction);
+
+  Reduction reduction() const { return reduction_; }
+
+  void begin_pass();
+  /// Adds the gradient that the flat gradient buffer holds for `tensor`; `first`: it is this rank's first quantum of the step.
+  void add(size_t tensor, bool first, const GradientGrid& grid);
+  /// The f32 values of integer sums over [begin, end) of the flat layout; both pointers stand at `begin`. exact only.
+  void convert(int64_t begin, int64_t end, const int64_t* integer_sums, const GradientGrid& grid, float* out) const;
+
+  /// int64, exact only.
+  const Tensor& integer_sums() const { return integer_sums_; }
+  /// f32, fastest only.
+  const Tensor& float_sums() const { return float_sums_; }
+  /// Bits of the largest |gradient| of each tensor over this rank's quanta; exact only.
+  std::span<uint32_t> largest_bits() { return largest_bits_; }
+
+ private:
+  const nn::FlatParameters& parameters_;
+  Reduction reduction_;
+  Tensor integer_sums_, float_sums_;
+  std::vector<uint32_t> largest_bits_;
+};
+
+}  // namespace tessera

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "core/tensor/tensor.h"
+
+namespace tessera {
+
+/// Geometry of a two-dim convolution; key of the primitive caches.
+struct ConvolutionGeometry {
+  int64_t batch, in_channels, in_height, in_width;
+  int64_t out_channels, out_height, out_width;
+  int64_t kernel_height, kernel_width;
+  int64_t stride_height, stride_width;
+  int64_t padding_height, padding_width;
+
+  bool operator==(const ConvolutionGeometry&) const = default;
+};
+
+/// A weight in the layouts that the kernels want, made anew only when its version changes (once an update). Owned by
+/// whoever owns the weight; filled by the kernels.
+struct PackedWeight {
+  struct Entry {
+    ConvolutionGeometry geometry;
+    bool for_backward;
+    uint64_t version;
+    Tensor packed;
+  };
+  std::vector<Entry> entries;
+};
+
+/// Activations are channels-last, weights row-major [out, in, height, width].
+struct ConvolutionForward {
+  ConvolutionGeometry geometry;
+  const float* x;
+  const float* weight;
+  const float* bias;  ///< nullptr: none
+  float* y;
+  PackedWeight* packed;
+  uint64_t weight_version;
+};
+
+struct ConvolutionBackwardData {
+  ConvolutionGeometry geometry;
+  const float* dy;
+  const float* weight;
+  float* dx;
+  PackedWeight* packed;
+  uint64_t weight_version;
+};
+
+struct ConvolutionBackwardWeight {
+  ConvolutionGeometry geometry;
+  const float* x;
+  const float* dy;
+  float* dweight;
+  float* dbias;  ///< nullptr: none
+};
+
+struct ConvolutionKernels {
+  void (*forward)(const ConvolutionForward&);
+  void (*backward_data)(const ConvolutionBackwardData&);
+  void (*backward_weight)(const ConvolutionBackwardWeight&);
+};
+
+}  // namespace tessera

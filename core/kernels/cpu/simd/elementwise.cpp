@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/kernels/elementwise.h"
+
+#include "core/kernels/cpu/simd/math.h"
+#include "core/kernels/cpu/simd/parallel.h"
+
+TESSERA_ISA_BEGIN
+namespace {
+
+// An op is a functor pair: value(x) and grad(y, dy). NaN passes through all of them.
+struct Relu {
+  static float value(float x) { return x < 0.0f ? 0.0f : x; }
+  static float grad(float y, float dy) { return y > 0.0f ? dy : 0.0f; }
+};
+
+struct Tanh {
+  static float value(float x) { return tanh_f32(x); }
+  static float grad(float y, float dy) { return dy * (1.0f - y * y); }
+};
+
+struct Sigmoid {
+  static float value(float x) { return sigmoid_f32(x); }
+  static float grad(float y, float dy) { return dy * (y * (1.0f - y)); }
+};
+
+template <typename Op>
+void forward(const UnaryForward& args) {
+  parallel_ranges(args.elements, [&](int64_t begin, int64_t end) {
+    const float* x = args.x;
+    float* y = args.y;
+#pragma GCC ivdep
+    for (int64_t i = begin; i < end; ++i) y[i] = Op::value(x[i]);
+  });
+}
+
+template <typename Op>
+void backward(const UnaryBackward& args) {
+  parallel_ranges(args.elements, [&](int64_t begin, int64_t end) {
+    const float *y = args.y, *dy = args.dy;
+    float* dx = args.dx;
+#pragma GCC ivdep
+    for (int64_t i = begin; i < end; ++i) dx[i] = Op::grad(y[i], dy[i]);
+  });
+}
+
+void unary_forward(UnaryOp op, const UnaryForward& args) {
+  switch (op) {
+    case UnaryOp::relu: return forward<Relu>(args);
+    case UnaryOp::tanh: return forward<Tanh>(args);
+    case UnaryOp::sigmoid: return forward<Sigmoid>(args);
+  }
+}
+
+void unary_backward(UnaryOp op, const UnaryBackward& args) {
+  switch (op) {
+    case UnaryOp::relu: return backward<Relu>(args);
+    case UnaryOp::tanh: return backward<Tanh>(args);
+    case UnaryOp::sigmoid: return backward<Sigmoid>(args);
+  }
+}
+
+/// Philox for many consecutive blocks at once: the counters differ in one word only, so the rounds vectorise.
+constexpr int64_t kPhiloxLanes = 64;
+
+void philox_blocks(RandomKey key, uint64_t first_block, uint32_t use, uint32_t quantum, uint32_t step, uint32_t (&out)[4][kPhiloxLanes]) {
+  for (int64_t lane = 0; lane < kPhiloxLanes; ++lane) {
+    const uint64_t block = first_block + static_cast<uint64_t>(lane);
+    const PhiloxBlock random =
+        philox4x32(key, {static_cast<uint32_t>(block), static_cast<uint32_t>(block >> 32) | (use << 16), quantum, step});
+    for (size_t word = 0; word < 4; ++word) out[word][lane] = random[word];
+  }
+}
+
+void dropout_forward(const DropoutForward& args) {
+  const float scale = 1.0f / (1.0f - args.probability);
+  parallel_ranges(args.elements, [&](int64_t begin, int64_t end) {
+    uint32_t random[4][kPhiloxLanes];
+    for (int64_t start = begin; start < end; start += 4 * kPhiloxLanes) {
+      philox_blocks(args.key, static_cast<uint64_t>(start / 4), args.use, args.quantum, args.step, random);
+      const int64_t count = end - start < 4 * kPhiloxLanes ? end - start : 4 * kPhiloxLanes;
+      for (int64_t i = 0; i < count; ++i) {
+        const bool keep = uniform_f32(random[i % 4][i / 4]) >= args.probability;
+        args.mask[start + i] = keep;
+        args.y[start + i] = keep ? args.x[start + i] * scale : 0.0f;
+      }
+    }
+  });
+}
+
+void dropout_backward(const DropoutBackward& args) {
+  const float scale = 1.0f / (1.0f - args.probability);
+  parallel_ranges(args.elements, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) args.dx[i] = args.mask[i] ? args.dy[i] * scale : 0.0f;
+  });
+}
+
+void add(const BinaryAdd& args) {
+  parallel_ranges(args.elements, [&](int64_t begin, int64_t end) {
+    const float *a = args.a, *b = args.b;
+    float* out = args.out;
+#pragma GCC ivdep
+    for (int64_t i = begin; i < end; ++i) out[i] = a[i] + b[i];
+  });
+}
+
+}  // namespace
+
+ElementwiseKernels elementwise_kernels() { return {unary_forward, unary_backward, dropout_forward, dropout_backward, add}; }
+
+TESSERA_ISA_END

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+// Sources in this folder are compiled once for every instruction set, each time into a namespace of its own
+// (TESSERA_ISA: baseline, avx2, avx512), and chosen at run time. They include as little as they can and define everything
+// else in unnamed namespaces, so that no function compiled for a newer processor is shared with the rest of the program.
+#pragma once
+
+#include "core/kernels/kernels.h"
+
+#define TESSERA_ISA_BEGIN namespace tessera::cpu::TESSERA_ISA {
+#define TESSERA_ISA_END }
+
+TESSERA_ISA_BEGIN
+
+ElementwiseKernels elementwise_kernels();
+PoolingKernels pooling_kernels();
+LossKernels loss_kernels();
+OptimizerKernels optimizer_kernels();
+SummationKernels summation_kernels();
+/// bias_add and column_sums; matmul itself is oneDNN's.
+void bias_add(const BiasAdd&);
+void column_sums(const ColumnSums&);
+
+TESSERA_ISA_END

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/kernels/summation.h"
+
+#include <cmath>
+
+#include "core/kernels/cpu/simd/parallel.h"
+
+TESSERA_ISA_BEGIN
+namespace {
+
+constexpr int64_t kTileElements = 1024;  // 4 KiB of gradient and 8 KiB of sum stay in the first cache
+constexpr double kMagic = 0x1.8p52;      // adding it rounds to an integer and leaves that in the low bits
+constexpr double kFastLimit = 0x1.0p51;
+constexpr double kRangeLimit = 0x1.0p62;
+
+uint32_t largest_bits(const float* x, int64_t elements) {
+  uint32_t largest = 0;
+  for (int64_t i = 0; i < elements; ++i) {
+    const uint32_t bits = __builtin_bit_cast(uint32_t, x[i]) & 0x7fffffffu;
+    largest = bits > largest ? bits : largest;
+  }
+  return largest;
+}
+
+template <bool kFirst>
+inline void put(int64_t* sum, int64_t value) {
+  // Unsigned: a sum that is out of range wraps, and the step is replayed.
+  *sum = kFirst ? value : static_cast<int64_t>(static_cast<uint64_t>(*sum) + static_cast<uint64_t>(value));
+}
+
+/// All |gradient * scale| < 2^51.
+template <bool kFirst>
+void round_small(const float* gradient, double scale, int64_t* sum, int64_t elements) {
+#pragma GCC ivdep
+  for (int64_t i = 0; i < elements; ++i) {
+    const double shifted = static_cast<double>(gradient[i]) * scale + kMagic;
+    put<kFirst>(sum + i, __builtin_bit_cast(int64_t, shifted) - __builtin_bit_cast(int64_t, kMagic));
+  }
+}
+
+template <bool kFirst>
+void round_any(const float* gradient, double scale, int64_t* sum, int64_t elements) {
+  for (int64_t i = 0; i < elements; ++i) {
+    const double value = static_cast<double>(gradient[i]) * scale;
+    const bool fits = value > -kRangeLimit && value < kRangeLimit;  // false for NaN
+    put<kFirst>(sum + i, fits ? static_cast<int64_t>(std::rint(value)) : 0);
+  }
+}
+
+template <bool kFirst>
+uint32_t round_range(const RoundToGrid& args, int64_t begin, int64_t end) {
+  uint32_t largest = 0;
+  for (int64_t start = begin; start < end; start += kTileElements) {
+    const int64_t count = end - start < kTileElements ? end - start : kTileElements;
+    const uint32_t bits = largest_bits(args.gradient + start, count);
+    largest = bits > largest ? bits : largest;
+    const bool small = static_cast<double>(__builtin_bit_cast(float, bits)) * args.scale < kFastLimit;  // false for NaN
+    auto* round = small ? round_small<kFirst> : round_any<kFirst>;
+    round(args.gradient + start, args.scale, args.sum + start, count);
+  }
+  return largest;
+}
+
+uint32_t round_to_grid(const RoundToGrid& args) {
+  uint32_t largest = 0;
+  parallel_ranges(args.elements, [&](int64_t begin, int64_t end) {
+    const uint32_t bits = args.first ? round_range<true>(args, begin, end) : round_range<false>(args, begin, end);
+#pragma omp critical(tessera_round_to_grid)
+    largest = bits > largest ? bits : largest;
+  });
+  return largest;
+}
+
+/// f64(sum) correctly rounded, without a conversion instruction: the two halves become the low bits of two f64 numbers
+/// of known exponent; only the last addition rounds.
+inline double to_f64(int64_t sum) {
+  const uint64_t bits = static_cast<uint64_t>(sum);
+  const uint64_t high = (bits >> 32) ^ 0x4530000080000000u;
+  const uint64_t low = (bits & 0xffffffffu) | 0x4330000000000000u;
+  return (__builtin_bit_cast(double, high) - (0x1.0p84 + 0x1.0p63 + 0x1.0p52)) + __builtin_bit_cast(double, low);
+}
+
+void grid_to_float(const GridToFloat& args) {
+  parallel_ranges(args.elements, [&](int64_t begin, int64_t end) {
+    const int64_t* sum = args.sum;
+    float* out = args.out;
+#pragma GCC ivdep
+    for (int64_t i = begin; i < end; ++i) out[i] = static_cast<float>(to_f64(sum[i]) * args.scale);
+  });
+}
+
+void accumulate(const AccumulateFloat& args) {
+  parallel_ranges(args.elements, [&](int64_t begin, int64_t end) {
+    const float* gradient = args.gradient;
+    float* sum = args.sum;
+    if (args.first) {
+      __builtin_memcpy(sum + begin, gradient + begin, static_cast<size_t>(end - begin) * sizeof(float));
+      return;
+    }
+#pragma GCC ivdep
+    for (int64_t i = begin; i < end; ++i) sum[i] += gradient[i];
+  });
+}
+
+uint32_t largest_magnitude_bits(int64_t elements, const float* x) { return largest_bits(x, elements); }
+
+double sum_of_squares(int64_t elements, const float* x) {
+  constexpr int64_t kLanes = 16;
+  double lanes[kLanes] = {};
+  const int64_t whole = elements / kLanes * kLanes;
+  for (int64_t i = 0; i < whole; i += kLanes) {
+    for (int64_t lane = 0; lane < kLanes; ++lane) {
+      const double value = static_cast<double>(x[i + lane]);
+      lanes[lane] += value * value;
+    }
+  }
+  for (int64_t i = whole; i < elements; ++i) {
+    const double value = static_cast<double>(x[i]);
+    lanes[i - whole] += value * value;
+  }
+  double total = 0.0;
+  for (double lane : lanes) total += lane;
+  return total;
+}
+
+}  // namespace
+
+SummationKernels summation_kernels() { return {round_to_grid, grid_to_float, accumulate, largest_magnitude_bits, sum_of_squares}; }
+
+TESSERA_ISA_END

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+// Dispatch: one typed table of function pointers a family, for each device. A kernel that is missing is a link error.
+#pragma once
+
+#include <string>
+
+#include "core/kernels/convolution.h"
+#include "core/kernels/elementwise.h"
+#include "core/kernels/loss.h"
+#include "core/kernels/matmul.h"
+#include "core/kernels/optimizer.h"
+#include "core/kernels/pooling.h"
+#include "core/kernels/summation.h"
+
+namespace tessera {
+
+struct Kernels {
+  ElementwiseKernels elementwise;
+  MatmulKernels matmul;
+  ConvolutionKernels convolution;
+  PoolingKernels pooling;
+  LossKernels loss;
+  OptimizerKernels optimizer;
+  SummationKernels summation;
+};
+
+/// The kernels of a device. Throws Error(usage) for a device that this build does not have.
+const Kernels& kernels_for(Device device);
+
+/// Threads that each kernel call of the calling thread may use.
+void set_kernel_threads(int threads);
+
+/// What the bits of a result may depend on beside recipe and data: processor, instruction set in use, oneDNN and compiler version.
+std::string platform_fingerprint();
+
+}  // namespace tessera

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/nn/module.h"
+
+#include "core/base/error.h"
+#include "core/kernels/kernels.h"
+
+namespace tessera::nn {
+namespace {
+
+constexpr uint32_t kInfinityBits = 0x7f800000u;
+
+std::string join(const std::string& prefix, const std::string& name) { return prefix.empty() ? name : prefix + "." + name; }
+
+}  // namespace
+
+Variable Module::operator()(const Variable& x, ForwardContext& context) {
+  Variable y = forward(x, context);
+  if (context.checking()) check_finite(y.value(), context);
+  return y;
+}
+
+void Module::check_finite(const Tensor& output, const ForwardContext& context) const {
+  const Tensor values = contiguous(output);
+  const SummationKernels& kernels = kernels_for(values.device()).summation;
+  if (kernels.largest_magnitude_bits(values.elements(), values.data<float>()) < kInfinityBits) return;
+  throw Error(ErrorKind::runtime, "the output of module '" + path_ + "' (" + kind() + ", shape " + output.shape().text() + ") is not finite",
+              "step " + std::to_string(context.step()) + ", quantum " + std::to_string(context.quantum()),
+              "lower optimizer.learning_rate, set optimizer.clip_norm, or look at the data of this step");
+}
+
+Parameter& Module::add_parameter(const std::string& name, const Shape& shape, const Initialiser& initialiser) {
+  parameters_.push_back(std::make_unique<Parameter>(Parameter{name, shape, initialiser, {}, nullptr}));
+  return *parameters_.back();
+}
+
+void Module::name_tree(const std::string& prefix) {
+  path_ = prefix;
+  for (auto& parameter : parameters_) parameter->name = join(prefix, parameter->name);
+  for (auto& [name, child] : children_) child->name_tree(join(prefix, name));
+}
+
+void Module::for_each_module(const std::function<void(Module&)>& visit) {
+  visit(*this);
+  for (auto& [name, child] : children_) child->for_each_module(visit);
+}
+
+void Module::for_each_parameter(const std::function<void(Parameter&)>& visit) {
+  for (auto& parameter : parameters_) visit(*parameter);
+  for (auto& [name, child] : children_) child->for_each_parameter(visit);
+}
+
+}  // namespace tessera::nn

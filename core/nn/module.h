@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "core/autograd/leaf.h"
+#include "core/autograd/variable.h"
+#include "core/nn/initialiser.h"
+
+namespace tessera::nn {
+
+using autograd::Variable;
+
+/// A trained tensor. Has memory only once its model is laid out in flat buffers (FlatParameters).
+struct Parameter {
+  std::string name;  ///< full name, as in "features.0.weight"
+  Shape shape;
+  Initialiser initialiser;
+  Tensor value;                          ///< a view into the flat parameter buffer
+  std::shared_ptr<autograd::Leaf> leaf;  ///< its end of the tape
+
+  Variable variable() const { return Variable(value, leaf); }
+};
+
+class Module;
+
+/// What one forward pass runs for; the keys of its random numbers.
+class ForwardContext {
+ public:
+  ForwardContext(bool training, uint64_t seed, int64_t step, int64_t quantum)
+      : training_(training), seed_(seed), step_(step), quantum_(quantum) {}
+
+  bool training() const { return training_; }
+  uint64_t seed() const { return seed_; }
+  int64_t step() const { return step_; }
+  int64_t quantum() const { return quantum_; }
+  /// Diagnosis: every module's output is checked, and the first that is not finite throws Error(runtime) naming it.
+  void check_outputs() { checking_ = true; }
+  bool checking() const { return checking_; }
+
+  /// How often this module has asked before in this pass: a module used twice draws other numbers.
+  uint32_t next_use(const Module& module) { return uses_[&module]++; }
+
+ private:
+  bool training_;
+  uint64_t seed_;
+  int64_t step_, quantum_;
+  bool checking_ = false;
+  std::unordered_map<const Module*, uint32_t> uses_;
+};
+
+/// A layer or a model. Children and parameters are registered under the names that torchvision gives them.
+class Module {
+ public:
+  Module() = default;
+  virtual ~Module() = default;
+  Module(const Module&) = delete;
+  Module& operator=(const Module&) = delete;
+
+  /// Runs forward() and what surrounds every module's pass.
+  Variable operator()(const Variable& x, ForwardContext& context);
+  /// One word for listings: "Conv2d".
+  virtual std::string kind() const = 0;
+
+  /// Full name within the model; set by name_tree().
+  const std::string& path() const { return path_; }
+  /// Gives every module and parameter below its full name. Called once by whoever owns the root.
+  void name_tree(const std::string& prefix = {});
+
+  /// In order of registration, depth first: this module, its own parameters, then its children.
+  void for_each_module(const std::function<void(Module&)>& visit);
+  void for_each_parameter(const std::function<void(Parameter&)>& visit);
+  const std::vector<std::unique_ptr<Parameter>>& own_parameters() const { return parameters_; }
+
+ protected:
+  virtual Variable forward(const Variable& x, ForwardContext& context) = 0;
+
+  Parameter& add_parameter(const std::string& name, const Shape& shape, const Initialiser& initialiser);
+
+  template <typename Child>
+  Child& add(const std::string& name, std::unique_ptr<Child> child) {
+    Child& reference = *child;
+    children_.emplace_back(name, std::move(child));
+    return reference;
+  }
+
+ private:
+  void check_finite(const Tensor& output, const ForwardContext& context) const;
+
+  std::string path_;
+  std::vector<std::unique_ptr<Parameter>> parameters_;
+  std::vector<std::pair<std::string, std::unique_ptr<Module>>> children_;
+};
+
+}  // namespace tessera::nn

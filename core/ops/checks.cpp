@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/ops/checks.h"
+
+#include <string>
+
+#include "core/base/error.h"
+
+namespace tessera::ops {
+
+Tensor dense(const Tensor& tensor) { return tensor.is_dense() ? tensor : contiguous(tensor); }
+
+Tensor channels_last(const Tensor& tensor) {
+  if (tensor.is_channels_last()) return tensor;
+  Tensor copy = Tensor::empty_channels_last(tensor.shape(), tensor.dtype());
+  copy_into(tensor, copy);
+  return copy;
+}
+
+void require_f32(std::string_view op, const Tensor& tensor) {
+  if (tensor.dtype() == DType::f32) return;
+  throw Error(ErrorKind::usage, std::string(op) + " needs f32, not " + std::string(name_of(tensor.dtype())));
+}
+
+void require_dims(std::string_view op, const Tensor& tensor, size_t dims, std::string_view expected) {
+  require_f32(op, tensor);
+  if (tensor.shape().dims() == dims) return;
+  throw Error(ErrorKind::usage, std::string(op) + " needs " + std::string(expected) + ", not a tensor of shape " + tensor.shape().text());
+}
+
+void fail_shapes(std::string_view op, std::string_view what, const Shape& a, const Shape& b) {
+  throw Error(ErrorKind::usage, std::string(op) + ": " + std::string(what) + ": " + a.text() + " and " + b.text());
+}
+
+Tensor empty_like(const Tensor& tensor) {
+  const bool image = !tensor.is_contiguous() && tensor.is_channels_last();
+  return image ? Tensor::empty_channels_last(tensor.shape(), tensor.dtype()) : Tensor::empty(tensor.shape(), tensor.dtype());
+}
+
+}  // namespace tessera::ops

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+// Shape and layout checks that ops share. Failures are Error(usage): they come from a recipe whose sizes do not fit.
+#pragma once
+
+#include <string_view>
+
+#include "core/tensor/tensor.h"
+
+namespace tessera::ops {
+
+/// A dense f32 tensor, in the layout it has (contiguous or channels-last); a copy where it is neither.
+Tensor dense(const Tensor& tensor);
+/// The channels-last form of an [N, C, H, W] tensor; a copy where it is not one.
+Tensor channels_last(const Tensor& tensor);
+
+void require_f32(std::string_view op, const Tensor& tensor);
+void require_dims(std::string_view op, const Tensor& tensor, size_t dims, std::string_view expected);
+[[noreturn]] void fail_shapes(std::string_view op, std::string_view what, const Shape& a, const Shape& b);
+
+/// A tensor of the same shape, dtype and memory order, uninitialised.
+Tensor empty_like(const Tensor& tensor);
+
+}  // namespace tessera::ops

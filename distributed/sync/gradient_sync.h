@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+// Data-parallel gradient synchronisation: sums the gradients of all quanta of a step over all ranks, bucket by bucket, while backward goes on.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "core/autograd/leaf.h"
+#include "core/exact/gradient_grid.h"
+#include "core/exact/gradient_sum.h"
+#include "core/nn/flat_parameters.h"
+#include "distributed/communicator.h"
+#include "distributed/sync/buckets.h"
+
+namespace tessera::distributed {
+
+/// Which of this rank's quanta backward is running for.
+struct MicroStep {
+  int64_t index;  ///< 0.. among this rank's quanta of the step
+  bool is_last;
+};
+
+/// How long communication took and how much of it nobody had to wait for.
+struct OverlapTimes {
+  double communicating_s = 0.0;  ///< from the first bucket's start to the end of the last
+  double exposed_s = 0.0;        ///< the part that the training thread waited for
+};
+
+class GradientSync final : public autograd::GradientHook {
+ public:
+  /// `quanta`: of all ranks in a step. Becomes the parameters' hook while it lives.
+  GradientSync(Communicator& communicator, nn::FlatParameters& parameters, Reduction reduction, int64_t quanta, int64_t bucket_bytes);
+  ~GradientSync() override;
+
+  /// A pass over this rank's quanta. Without `reduce` only the largest magnitudes are found (the first pass of a run).
+  void begin_pass(bool reduce);
+  void begin_quantum(MicroStep micro_step);
+  void gradient_ready(size_t tensor) override;
+  /// For a rank that cannot finish its quanta: takes part in all remaining collectives, with whatever is there, so that nobody waits for it.
+  void give_up_pass();
+  /// Waits for all buckets. Afterwards the flat gradient buffer holds the sum over all quanta (exact: provided the grid's verdict on
+  /// the step is `fits`).
+  void finish_pass();
+
+  GradientGrid& grid() { return grid_; }
+  /// Over this rank's quanta; to be combined over ranks by maximum. exact only.
+  std::span<uint32_t> largest_bits() { return sum_.largest_bits(); }
+  /// Of the last pass.
+  const OverlapTimes& overlap() const { return overlap_; }
+
+ private:
+  void launch_ready_buckets();
+  void launch(const Bucket& bucket);
+  ReadyEvent launch_exact(const Bucket& bucket);
+  ReadyEvent launch_fastest(const Bucket& bucket);
+
+  Communicator& communicator_;
+  nn::FlatParameters& parameters_;
+  GradientSum sum_;
+  GradientGrid grid_;
+  std::vector<Bucket> buckets_;
+  std::vector<size_t> bucket_of_;  // by tensor
+
+  bool reduce_ = true;
+  MicroStep micro_step_{0, false};
+  std::vector<int64_t> missing_;  // tensors, by bucket
+  size_t next_bucket_ = 0;
+  std::vector<ReadyEvent> pending_;
+  double started_s_ = 0.0;
+  OverlapTimes overlap_;
+};
+
+}  // namespace tessera::distributed

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "recipes/vision/lenet5/lenet5.h"
+
+#include "core/base/error.h"
+#include "core/nn/layers.h"
+#include "core/ops/pooling.h"
+#include "core/ops/shape.h"
+
+namespace tessera::recipes {
+namespace {
+
+using nn::ForwardContext;
+using nn::Variable;
+
+constexpr int64_t kKernel = 5;
+constexpr int64_t kMaps1 = 6, kMaps2 = 16, kHidden1 = 120, kHidden2 = 84;
+
+/// Side of the feature maps behind both convolutions and poolings.
+int64_t final_side(const LeNet5Config& config) {
+  const int64_t first = (config.image_size + 2 * config.padding - kKernel + 1) / 2;
+  return (first - kKernel + 1) / 2;
+}
+
+class LeNet5 final : public nn::Module {
+ public:
+  explicit LeNet5(const LeNet5Config& config)
+      : activation_(nn::activation_from(config.activation)),
+        average_(config.pooling == "average"),
+        conv1_(add("conv1", conv(config.in_channels, kMaps1, config.padding))),
+        conv2_(add("conv2", conv(kMaps1, kMaps2, 0))),
+        fc1_(add("fc1", std::make_unique<nn::Linear>(kMaps2 * final_side(config) * final_side(config), kHidden1))),
+        fc2_(add("fc2", std::make_unique<nn::Linear>(kHidden1, kHidden2))),
+        dropout_(add("dropout", std::make_unique<nn::Dropout>(config.dropout))),
+        fc3_(add("fc3", std::make_unique<nn::Linear>(kHidden2, config.classes))) {}
+
+  std::string kind() const override { return "LeNet5"; }
+
+ private:
+  static std::unique_ptr<nn::Conv2d> conv(int64_t in, int64_t out, int64_t padding) {
+    return std::make_unique<nn::Conv2d>(
+        nn::Conv2dOptions{.in_channels = in, .out_channels = out, .kernel = kKernel, .stride = 1, .padding = padding});
+  }
+
+  Variable pool(const Variable& x) const { return average_ ? ops::average_pool2d(x, {}) : ops::max_pool2d(x, {}); }
+
+  Variable forward(const Variable& x, ForwardContext& context) override {
+    Variable h = pool(nn::activate(activation_, conv1_(x, context)));
+    h = pool(nn::activate(activation_, conv2_(h, context)));
+    h = nn::activate(activation_, fc1_(ops::flatten(h), context));
+    h = nn::activate(activation_, fc2_(h, context));
+    return fc3_(dropout_(h, context), context);
+  }
+
+  nn::Activation activation_;
+  bool average_;
+  nn::Conv2d& conv1_;
+  nn::Conv2d& conv2_;
+  nn::Linear& fc1_;
+  nn::Linear& fc2_;
+  nn::Dropout& dropout_;
+  nn::Linear& fc3_;
+};
+
+}  // namespace
+
+void LeNet5Config::declare(config::Fields& fields) {
+  fields.add("classes", classes, {.doc = "size of the output", .minimum = 2});
+  fields.add("in_channels", in_channels, {.doc = "channels of the images", .minimum = 1});
+  fields.add("image_size", image_size, {.doc = "height and width of the images", .unit = "pixels", .minimum = 12});
+  fields.add("padding", padding, {.doc = "zeros around the image; 2 makes 28 the 32 of the paper", .unit = "pixels", .minimum = 0});
+  fields.add("activation", activation, {.doc = "squashing function", .choices = {"tanh", "relu", "sigmoid"}});
+  fields.add("pooling", pooling, {.doc = "subsampling", .choices = {"average", "max"}});
+  fields.add("dropout", dropout, {.doc = "share of the last hidden layer that is dropped in training", .minimum = 0, .below = 1});
+}
+
+std::unique_ptr<nn::Module> make_lenet5(const LeNet5Config& config) {
+  if (final_side(config) < 1) {
+    throw Error(ErrorKind::usage, "images of " + std::to_string(config.image_size) + " pixels are too small for LeNet-5", "model.image_size",
+                "use at least 16, or raise model.padding");
+  }
+  return std::make_unique<LeNet5>(config);
+}
+
+}  // namespace tessera::recipes
