@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a data set is to the rest of the program: samples by index, and batches of them as named tensors.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "core/tensor/tensor.h"
+
+namespace tessera::data {
+
+inline constexpr std::string_view kInputs = "inputs";
+inline constexpr std::string_view kTargets = "targets";
+
+/// One tensor of a sample. Images have shape [C, H, W] and lie in memory as H, W, C.
+struct Field {
+  std::string name;
+  DType dtype = DType::f32;
+  Shape shape;  ///< of one sample
+  bool image = false;
+
+  size_t sample_bytes() const { return static_cast<size_t>(shape.elements()) * size_bytes_of(dtype); }
+  /// An uninitialised batch [samples, shape...], channels-last if an image; sample i begins at byte i * sample_bytes().
+  Tensor empty_batch(int64_t samples) const;
+};
+
+/// What the reading of a sample may depend on besides its index; augmentations key their random numbers by it.
+struct SampleContext {
+  uint64_t seed = 0;
+  int64_t epoch = 0;
+  int64_t position = 0;  ///< samples since the beginning of the run
+};
+
+class Dataset {
+ public:
+  virtual ~Dataset() = default;
+
+  virtual int64_t samples() const = 0;
+  virtual const std::vector<Field>& fields() const = 0;
+  /// Writes sample `index` to one place a field, in the order of fields(), sample_bytes() each. Thread-safe; a pure
+  /// function of index and context.
+  virtual void read(int64_t index, const SampleContext& context, std::span<std::byte* const> destinations) const = 0;
+  /// Hexadecimal; equal for equal samples, whatever files they come from.
+  virtual std::string fingerprint() const = 0;
+  /// Targets are class ids below this number, where they are class ids.
+  virtual std::optional<int64_t> classes() const { return std::nullopt; }
+};
+
+struct Batch {
+  int64_t step = 0;
+  int64_t quantum = 0;         ///< for evaluation: the number of the chunk
+  int64_t first_position = 0;  ///< for evaluation: the index of the first sample
+  int64_t samples = 0;
+  std::vector<std::pair<std::string, Tensor>> tensors;
+
+  /// Throws Error(runtime) naming the tensors there are.
+  const Tensor& at(std::string_view name) const;
+};
+
+/// Throws Error(usage) listing the splits there are unless `split` is among them.
+void check_split(std::string_view split, std::span<const std::string> known);
+
+/// Throws Error(usage) for a negative data.limit_samples.
+void check_limit(int64_t limit_samples);
+
+/// 16 hexadecimal digits.
+std::string hex(uint64_t value);
+
+}  // namespace tessera::data
