@@ -71,6 +71,7 @@ void TrainConfig::declare(Fields& fields) {
 
 void OptimizerBlock::declare(Fields& fields) {
   KindBlock::declare(fields);
+  fields.add("learning_rate", learning_rate, {.doc = "size of an update, before the schedule", .above = 0, .required = true});
   fields.add("clip_norm", clip_norm, {.doc = "scale the gradient down to this Euclidean norm; null: never", .above = 0});
 }
 

@@ -52,6 +52,7 @@ struct TrainConfig {
 };
 
 struct OptimizerBlock : KindBlock {
+  double learning_rate = 0;
   std::optional<double> clip_norm;
   void declare(Fields& fields);
 };

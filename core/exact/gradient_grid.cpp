@@ -13,7 +13,7 @@ constexpr int kHeadroomBits = 16;
 constexpr int kLeastFractionBits = 32;
 constexpr uint32_t kInfinityBits = 0x7f800000u;
 
-int ceil_log2(int64_t count) { return count <= 1 ? 0 : std::bit_width(static_cast<uint64_t>(count - 1)); }
+int ceil_log2(int64_t count) { return count <= 1 ? 0 : static_cast<int>(std::bit_width(static_cast<uint64_t>(count - 1))); }
 
 /// Smallest e with maximum <= 2^e.
 int exponent_above(float maximum) {

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+// One row an op; every mode of op_table_test runs every row.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "core/autograd/variable.h"
+
+namespace tessera::test {
+
+using Numbers = std::vector<double>;
+
+struct OpInput {
+  Shape shape;
+  bool image = false;    ///< give it channels-last
+  double lowest = -1.0;  ///< values are drawn from [lowest, highest)
+  double highest = 1.0;
+};
+
+struct OpRow {
+  std::string name;
+  std::vector<OpInput> inputs;
+  std::function<autograd::Variable(const std::vector<autograd::Variable>&)> run;
+  /// The same in double precision over row-major inputs; row-major output.
+  std::function<Numbers(const std::vector<Numbers>&)> reference;
+  double tolerance = 1e-5;  ///< relative to the largest magnitude of the result
+};
+
+std::vector<OpRow> op_table();
+
+}  // namespace tessera::test

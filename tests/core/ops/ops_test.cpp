@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the op table cannot say: dropout, bad shapes, special values, the tape itself.
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+
+#include "core/autograd/engine.h"
+#include "core/base/error.h"
+#include "core/kernels/kernels.h"
+#include "core/ops/activation.h"
+#include "core/ops/convolution.h"
+#include "core/ops/linear.h"
+#include "core/ops/loss.h"
+#include "core/ops/pooling.h"
+
+namespace tessera {
+namespace {
+
+using autograd::Leaf;
+using autograd::Variable;
+
+Variable constant(const Shape& shape, float value) {
+  Tensor tensor = Tensor::empty(shape);
+  for (int64_t i = 0; i < tensor.elements(); ++i) tensor.data<float>()[i] = value;
+  return Variable(tensor);
+}
+
+template <typename Body>
+std::string error_of(Body body) {
+  try {
+    body();
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "no error";
+}
+
+TEST(Dropout, KeepsTheRightShareAndScalesIt) {
+  const Variable x = constant({100000}, 1.0f);
+  const ops::DropoutKey key{random_key(1, RandomPurpose::dropout, "drop"), 3, 4, 0};
+  const Tensor y = ops::dropout(x, 0.25f, key).value();
+  double sum = 0.0;
+  for (int64_t i = 0; i < y.elements(); ++i) {
+    const float value = y.data<float>()[i];
+    ASSERT_TRUE(value == 0.0f || value == 1.0f / 0.75f);
+    sum += static_cast<double>(value);
+  }
+  EXPECT_NEAR(sum / 100000.0, 1.0, 0.01);
+}
+
+TEST(Dropout, MaskDependsOnKeyAloneNotOnPlaceOrThreads) {
+  const ops::DropoutKey key{random_key(1, RandomPurpose::dropout, "drop"), 3, 4, 0};
+  set_kernel_threads(1);
+  const Tensor whole = ops::dropout(constant({200001}, 1.0f), 0.5f, key).value();
+  set_kernel_threads(2);
+  const Tensor threaded = ops::dropout(constant({200001}, 1.0f), 0.5f, key).value();
+  set_kernel_threads(1);
+  const Tensor part = ops::dropout(constant({777}, 1.0f), 0.5f, key).value();
+  for (int64_t i = 0; i < whole.elements(); ++i) {
+    ASSERT_EQ(whole.data<float>()[i], threaded.data<float>()[i]);
+    if (i < 777) {
+      ASSERT_EQ(whole.data<float>()[i], part.data<float>()[i]);
+    }
+  }
+  const ops::DropoutKey next_quantum{key.key, 3, 5, 0};
+  const Tensor other = ops::dropout(constant({777}, 1.0f), 0.5f, next_quantum).value();
+  int different = 0;
+  for (int64_t i = 0; i < 777; ++i) different += other.data<float>()[i] != part.data<float>()[i];
+  EXPECT_GT(different, 200);
+}
+
+TEST(Activation, NotANumberPassesThrough) {
+  const Variable x = constant({5}, std::numeric_limits<float>::quiet_NaN());
+  for (const auto& op : {ops::relu, ops::tanh, ops::sigmoid}) EXPECT_TRUE(std::isnan(op(x).value().data<float>()[0]));
+  EXPECT_TRUE(std::isnan(ops::max_pool2d(constant({1, 1, 2, 2}, std::numeric_limits<float>::quiet_NaN()), {}).value().data<float>()[0]));
+}
+
+TEST(Activation, TanhAndSigmoidAreWithinTwoUlpOfTheTruth) {
+  for (double x = -20.0; x < 20.0; x += 0.00137) {
+    const auto value = static_cast<float>(x);
+    const Variable input = constant({1}, value);
+    const double hyperbolic = std::tanh(static_cast<double>(value));
+    const double logistic = 1.0 / (1.0 + std::exp(-static_cast<double>(value)));
+    const double ulp = 0x1.0p-23;
+    ASSERT_NEAR(static_cast<double>(ops::tanh(input).value().data<float>()[0]), hyperbolic, 2.0 * ulp * std::fabs(hyperbolic)) << x;
+    ASSERT_NEAR(static_cast<double>(ops::sigmoid(input).value().data<float>()[0]), logistic, 3.0 * ulp * logistic) << x;
+  }
+  EXPECT_EQ(ops::tanh(constant({1}, 100.0f)).value().data<float>()[0], 1.0f);
+  EXPECT_EQ(ops::sigmoid(constant({1}, -200.0f)).value().data<float>()[0], 0.0f);
+}
+
+TEST(BadShapes, NameOpAndBothShapes) {
+  const Variable none;
+  std::string text = error_of([&] { ops::linear(constant({2, 3}, 1), constant({4, 5}, 1), none); });
+  EXPECT_NE(text.find("linear"), std::string::npos);
+  EXPECT_NE(text.find("[2, 3]"), std::string::npos);
+  EXPECT_NE(text.find("[4, 5]"), std::string::npos);
+  const auto packed = std::make_shared<PackedWeight>();
+  text = error_of([&] { ops::conv2d(constant({1, 3, 8, 8}, 1), constant({4, 2, 3, 3}, 1), none, {}, packed); });
+  EXPECT_NE(text.find("conv2d: input channels"), std::string::npos);
+  text = error_of([&] { ops::conv2d(constant({1, 2, 2, 2}, 1), constant({4, 2, 3, 3}, 1), none, {}, packed); });
+  EXPECT_NE(text.find("larger than the padded input"), std::string::npos);
+  text = error_of([&] { ops::max_pool2d(constant({1, 2, 4, 4}, 1), {16, 1, 0}); });
+  EXPECT_NE(text.find("kernel 16"), std::string::npos);
+}
+
+TEST(CrossEntropy, TargetOutsideTheClassesIsADataError) {
+  const std::vector<int64_t> targets = {0, 7};
+  try {
+    ops::cross_entropy(constant({2, 3}, 0), Tensor::of<int64_t>(targets, {2}));
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::data);
+    EXPECT_NE(std::string(error.what()).find("target 7 of row 1"), std::string::npos);
+  }
+}
+
+class CountingHook final : public autograd::GradientHook {
+ public:
+  void gradient_ready(size_t index) override { fired.push_back(index); }
+  std::vector<size_t> fired;
+};
+
+TEST(Engine, EveryLeafFiresOnceAndUnusedOnesGetZero) {
+  const Tensor used = Tensor::zeros({2, 3}), twice = Tensor::zeros({4, 2}), unused = Tensor::zeros({5});
+  unused.data<float>()[0] = 42.0f;
+  const std::vector<std::shared_ptr<Leaf>> leaves = {std::make_shared<Leaf>(0, used), std::make_shared<Leaf>(1, twice),
+                                                     std::make_shared<Leaf>(2, unused)};
+  CountingHook hook;
+  for (const auto& leaf : leaves) leaf->set_hook(&hook);
+  const Variable weight(constant({2, 3}, 0.5f).value(), leaves[0]), matrix(constant({4, 2}, 0.25f).value(), leaves[1]);
+  const Variable none;
+  for (int pass = 0; pass < 2; ++pass) {
+    hook.fired.clear();
+    const Variable h = ops::linear(ops::linear(constant({1, 3}, 1.0f), weight, none), matrix, none);  // [1, 4]
+    const Variable y = ops::linear(h, Variable(constant({2, 4}, 1.0f).value()), none);
+    const Variable z = ops::linear(y, matrix, none);  // uses the matrix again
+    const std::vector<int64_t> target = {1};
+    autograd::Engine().backward(ops::cross_entropy(z, Tensor::of<int64_t>(target, {1})), leaves);
+    EXPECT_EQ(hook.fired, (std::vector<size_t>{1, 0, 2}));
+    EXPECT_EQ(unused.data<float>()[0], 0.0f);
+  }
+}
+
+TEST(Engine, DeepGraphsDoNotOverflowTheStack) {
+  const std::vector<std::shared_ptr<Leaf>> leaves = {std::make_shared<Leaf>(0, Tensor::zeros({1, 2}))};
+  Variable x(Tensor::zeros({1, 2}), leaves[0]);
+  for (int i = 0; i < 100000; ++i) x = ops::relu(x);
+  const std::vector<int64_t> target = {1};
+  autograd::Engine().backward(ops::cross_entropy(x, Tensor::of<int64_t>(target, {1})), leaves);
+}
+
+}  // namespace
+}  // namespace tessera
