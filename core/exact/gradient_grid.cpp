@@ -32,6 +32,11 @@ GradientGrid::GradientGrid(size_t tensors, int64_t quanta) {
   maxima_ = Tensor::zeros({static_cast<int64_t>(tensors)});
 }
 
+bool GradientGrid::empty() const {
+  const float* maxima = maxima_.data<float>();
+  return std::all_of(maxima, maxima + maxima_.elements(), [](float maximum) { return maximum == 0.0f; });
+}
+
 double GradientGrid::scale(size_t tensor) const {
   const float maximum = maxima_.data<float>()[tensor];
   return maximum > 0.0f ? std::ldexp(1.0, fraction_bits_ - exponent_above(maximum)) : 0.0;

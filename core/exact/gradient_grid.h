@@ -21,6 +21,8 @@ class GradientGrid {
  public:
   GradientGrid(size_t tensors, int64_t quanta);
 
+  /// No gradient was seen yet: there is nothing to round to.
+  bool empty() const;
   /// Gradients are multiplied by this power of two and rounded to integers.
   double scale(size_t tensor) const;
   /// Judges a step by the bits of the largest |gradient| of each tensor over all quanta (as f32; see largest_magnitude_bits).

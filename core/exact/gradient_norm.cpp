@@ -5,12 +5,12 @@
 
 #include "core/exact/exact_scalar.h"
 #include "core/kernels/kernels.h"
+#include "core/ops/checks.h"
 
 namespace tessera {
 namespace {
 
 constexpr int64_t kNormBlockElements = 4096;
-constexpr uint32_t kInfinityBits = 0x7f800000u;
 
 }  // namespace
 
@@ -28,9 +28,8 @@ double squared_gradient_norm(const nn::FlatParameters& parameters) {
 }
 
 std::string first_not_finite(const nn::FlatParameters& parameters, const Tensor& flat) {
-  const SummationKernels& kernels = kernels_for(flat.device()).summation;
   for (const nn::FlatSlot& slot : parameters.slots()) {
-    if (kernels.largest_magnitude_bits(slot.elements, flat.data<float>() + slot.offset_elements) >= kInfinityBits) return slot.name;
+    if (!ops::all_finite(nn::FlatParameters::view(flat, slot))) return slot.name;
   }
   return {};
 }

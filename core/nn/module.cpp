@@ -2,12 +2,10 @@
 #include "core/nn/module.h"
 
 #include "core/base/error.h"
-#include "core/kernels/kernels.h"
+#include "core/ops/checks.h"
 
 namespace tessera::nn {
 namespace {
-
-constexpr uint32_t kInfinityBits = 0x7f800000u;
 
 std::string join(const std::string& prefix, const std::string& name) { return prefix.empty() ? name : prefix + "." + name; }
 
@@ -20,9 +18,7 @@ Variable Module::operator()(const Variable& x, ForwardContext& context) {
 }
 
 void Module::check_finite(const Tensor& output, const ForwardContext& context) const {
-  const Tensor values = contiguous(output);
-  const SummationKernels& kernels = kernels_for(values.device()).summation;
-  if (kernels.largest_magnitude_bits(values.elements(), values.data<float>()) < kInfinityBits) return;
+  if (ops::all_finite(output)) return;
   throw Error(ErrorKind::runtime, "the output of module '" + path_ + "' (" + kind() + ", shape " + output.shape().text() + ") is not finite",
               "step " + std::to_string(context.step()) + ", quantum " + std::to_string(context.quantum()),
               "lower optimizer.learning_rate, set optimizer.clip_norm, or look at the data of this step");

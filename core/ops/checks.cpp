@@ -4,6 +4,7 @@
 #include <string>
 
 #include "core/base/error.h"
+#include "core/kernels/kernels.h"
 
 namespace tessera::ops {
 
@@ -29,6 +30,12 @@ void require_dims(std::string_view op, const Tensor& tensor, size_t dims, std::s
 
 void fail_shapes(std::string_view op, std::string_view what, const Shape& a, const Shape& b) {
   throw Error(ErrorKind::usage, std::string(op) + ": " + std::string(what) + ": " + a.text() + " and " + b.text());
+}
+
+bool all_finite(const Tensor& tensor) {
+  constexpr uint32_t kInfinityBits = 0x7f800000u;
+  const Tensor values = contiguous(tensor);
+  return kernels_for(values.device()).summation.largest_magnitude_bits(values.elements(), values.data<float>()) < kInfinityBits;
 }
 
 Tensor empty_like(const Tensor& tensor) {

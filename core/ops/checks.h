@@ -17,6 +17,9 @@ void require_f32(std::string_view op, const Tensor& tensor);
 void require_dims(std::string_view op, const Tensor& tensor, size_t dims, std::string_view expected);
 [[noreturn]] void fail_shapes(std::string_view op, std::string_view what, const Shape& a, const Shape& b);
 
+/// Whether an f32 tensor holds only finite numbers.
+bool all_finite(const Tensor& tensor);
+
 /// A tensor of the same shape, dtype and memory order, uninitialised.
 Tensor empty_like(const Tensor& tensor);
 

@@ -43,6 +43,7 @@ class GradientSync final : public autograd::GradientHook {
   void finish_pass();
 
   GradientGrid& grid() { return grid_; }
+  const GradientGrid& grid() const { return grid_; }
   /// Over this rank's quanta; to be combined over ranks by maximum. exact only.
   std::span<uint32_t> largest_bits() { return sum_.largest_bits(); }
   /// Of the last pass.

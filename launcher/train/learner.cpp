@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "launcher/train/learner.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "core/exact/gradient_norm.h"
+#include "core/ops/checks.h"
+#include "launcher/job/together.h"
+
+namespace tessera::launcher {
+namespace {
+
+constexpr int kMostPasses = 8;  // each replay raises the grid to what it saw, so two or three are enough for any step
+
+Reduction reduction_of(const config::Recipe& recipe) {
+  if (recipe.batch.quanta() == 1) return Reduction::single;
+  return recipe.sync.reduction == "exact" ? Reduction::exact : Reduction::fastest;
+}
+
+Error not_finite(int64_t step, const std::string& what) {
+  return Error(ErrorKind::runtime, what + " is not finite", fmt::format("step {}", step),
+               "lower optimizer.learning_rate, set optimizer.clip_norm, or look at the data of this step");
+}
+
+}  // namespace
+
+Learner::Learner(const config::Recipe& recipe, std::unique_ptr<Task> task, int64_t total_steps, distributed::Runtime& runtime)
+    : runtime_(runtime),
+      task_(std::move(task)),
+      parameters_(task_->model(), static_cast<uint64_t>(recipe.run.seed)),
+      optimizer_(optim::make_optimizer(recipe.optimizer, parameters_)),
+      schedule_(optim::make_schedule(recipe.schedule, total_steps)),
+      reduction_(reduction_of(recipe)),
+      sync_(runtime.world(), parameters_, reduction_, recipe.batch.quanta(), recipe.sync.bucket_bytes.bytes),
+      learning_rate_(recipe.optimizer.learning_rate),
+      clip_norm_(recipe.optimizer.clip_norm),
+      seed_(static_cast<uint64_t>(recipe.run.seed)) {}
+
+StepReport Learner::step(int64_t step, const std::vector<int64_t>& quanta, const QuantumSource& source, const Votes& votes) {
+  StepReport report{Metrics(task_->metric_names()), 0, 0, 0, 1, {}, {}};
+  std::vector<uint32_t> largest_bits;
+  // The very first pass of a run has no grid to round to: it only measures.
+  bool reduce = reduction_ != Reduction::exact || !sync_.grid().empty();
+  for (report.passes = 1;; ++report.passes) {
+    const Pass pass = run_pass(step, report.passes - 1, quanta, source, reduce);
+    combine(pass, votes, report, largest_bits);
+    const bool finite = std::isfinite(report.metrics.mean(0));
+    const GridVerdict verdict = reduction_ == Reduction::exact ? sync_.grid().judge(largest_bits) : GridVerdict::fits;
+    if (!finite || verdict == GridVerdict::not_finite) diagnose(step, quanta, source);
+    if (verdict == GridVerdict::fits && reduce) break;
+    TESSERA_ASSERT(report.passes < kMostPasses, "the gradient grid does not settle");
+    sync_.grid().raise(largest_bits);
+    reduce = true;
+  }
+  report.gradient_norm = std::sqrt(squared_gradient_norm(parameters_)) / report.weight;
+  if (!std::isfinite(report.gradient_norm)) diagnose(step, quanta, source);
+  commit(step, report, largest_bits);
+  return report;
+}
+
+Learner::Pass Learner::run_pass(int64_t step, int64_t pass_number, const std::vector<int64_t>& quanta, const QuantumSource& source, bool reduce) {
+  Pass pass{Metrics(task_->metric_names()), {}, {}};
+  sync_.begin_pass(reduce);
+  pass.error = error_of([&] {
+    for (size_t i = 0; i < quanta.size(); ++i) {
+      const data::Batch batch = source(pass_number, i, quanta[i]);
+      sync_.begin_quantum({static_cast<int64_t>(i), i + 1 == quanta.size()});
+      run_quantum(step, quanta[i], batch, pass);
+    }
+  });
+  if (pass.error) sync_.give_up_pass();
+  runtime_.set_phase("gradient sum");
+  sync_.finish_pass();
+  return pass;
+}
+
+void Learner::run_quantum(int64_t step, int64_t quantum, const data::Batch& batch, Pass& pass) {
+  runtime_.set_phase(fmt::format("forward of quantum {}", quantum));
+  nn::ForwardContext context(true, seed_, step, quantum);
+  const QuantumLoss loss = task_->train(batch, context, pass.metrics);
+  pass.weight.add(loss.weight);
+  runtime_.set_phase(fmt::format("backward of quantum {}", quantum));
+  engine_.backward(loss.loss_sum, parameters_.leaves());
+}
+
+void Learner::combine(const Pass& pass, const Votes& votes, StepReport& report, std::vector<uint32_t>& largest_bits) {
+  std::vector<int64_t> words = pass.metrics.words();
+  const size_t metric_words = words.size();
+  words.insert(words.end(), pass.weight.words().begin(), pass.weight.words().end());
+  words.insert(words.end(), {votes.stop, votes.save, pass.error ? 1 : 0});
+  largest_bits.assign(sync_.largest_bits().begin(), sync_.largest_bits().end());
+
+  using distributed::ReadyEvent, distributed::ReduceOp;
+  auto& world = runtime_.world();
+  const auto sums = world.all_reduce(words, words, ReduceOp::sum, ReadyEvent::now(), "step sums");
+  const auto maxima = world.all_reduce(largest_bits, largest_bits, ReduceOp::max, ReadyEvent::now(), "gradient maxima");
+  sums.wait();
+  maxima.wait();
+
+  const int64_t failed = words.back();
+  if (failed > 0) {
+    if (const auto error = runtime_.agree(pass.error)) throw AgreedError(*error);
+  }
+  report.votes = {words[words.size() - 3], words[words.size() - 2]};
+  ExactScalar weight;
+  std::copy_n(words.begin() + static_cast<ptrdiff_t>(metric_words), ExactScalar::kWords, weight.words().begin());
+  report.weight = weight.value();
+  words.resize(metric_words);
+  report.metrics.set_words(words);
+  report.overlap = sync_.overlap();
+}
+
+void Learner::commit(int64_t step, StepReport& report, const std::vector<uint32_t>& largest_bits) {
+  runtime_.set_phase("update");
+  report.learning_rate = learning_rate_ * schedule_->factor(step);
+  double scale = 1.0 / report.weight;
+  if (clip_norm_ && report.gradient_norm > *clip_norm_) scale *= *clip_norm_ / report.gradient_norm;
+  optimizer_->update(parameters_, step + 1, report.learning_rate, scale);
+  if (reduction_ == Reduction::exact) sync_.grid().follow(largest_bits);
+}
+
+void Learner::diagnose(int64_t step, const std::vector<int64_t>& quanta, const QuantumSource& source) {
+  together(runtime_, [&] {
+    const std::string broken = first_not_finite(parameters_, parameters_.values());
+    if (!broken.empty()) throw not_finite(step, "parameter '" + broken + "'");
+    sync_.begin_pass(false);
+    for (size_t i = 0; i < quanta.size(); ++i) {
+      sync_.begin_quantum({static_cast<int64_t>(i), i + 1 == quanta.size()});
+      diagnose_quantum(step, quanta[i], source(1, i, quanta[i]));
+    }
+  });
+  throw AgreedError(not_finite(step, "the sum of gradients over all quanta"));
+}
+
+void Learner::diagnose_quantum(int64_t step, int64_t quantum, const data::Batch& batch) {
+  const std::string place = fmt::format("step {}, quantum {}", step, quantum);
+  const auto fail = [&](const std::string& what) {
+    throw Error(ErrorKind::runtime, what + " is not finite", place, "lower optimizer.learning_rate, set optimizer.clip_norm, or look at the data");
+  };
+  for (const auto& [name, tensor] : batch.tensors) {
+    if (tensor.dtype() == DType::f32 && !ops::all_finite(tensor)) fail("tensor '" + name + "' of the data");
+  }
+  Pass pass{Metrics(task_->metric_names()), {}, {}};
+  nn::ForwardContext context(true, seed_, step, quantum);
+  context.check_outputs();
+  const QuantumLoss loss = task_->train(batch, context, pass.metrics);
+  if (!ops::all_finite(loss.loss_sum.value())) fail("the loss");
+  engine_.backward(loss.loss_sum, parameters_.leaves());
+  const std::string tensor = first_not_finite(parameters_, parameters_.gradients());
+  if (!tensor.empty()) fail("the gradient of tensor '" + tensor + "'");
+}
+
+std::vector<checkpoint::StateEntry> Learner::weights() const {
+  std::vector<checkpoint::StateEntry> entries;
+  for (const nn::FlatSlot& slot : parameters_.slots()) {
+    entries.push_back({slot.name, checkpoint::TensorRole::parameter, nn::FlatParameters::view(parameters_.values(), slot)});
+  }
+  return entries;
+}
+
+std::vector<checkpoint::StateEntry> Learner::state() const {
+  std::vector<checkpoint::StateEntry> entries = weights();
+  for (const optim::StateBuffer& buffer : optimizer_->state()) {
+    for (const nn::FlatSlot& slot : parameters_.slots()) {
+      entries.push_back({"optimizer." + buffer.name + "." + slot.name, checkpoint::TensorRole::optimizer,
+                         nn::FlatParameters::view(buffer.flat, slot)});
+    }
+  }
+  if (reduction_ == Reduction::exact) entries.push_back({"grid.maxima", checkpoint::TensorRole::grid, sync_.grid().maxima()});
+  return entries;
+}
+
+}  // namespace tessera::launcher

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+// The state of a training run and how one step changes it.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "core/autograd/engine.h"
+#include "core/checkpoint/state.h"
+#include "core/config/recipe.h"
+#include "core/data/dataset.h"
+#include "core/nn/flat_parameters.h"
+#include "core/optim/optimizer.h"
+#include "core/optim/schedule.h"
+#include "core/task/task.h"
+#include "distributed/runtime.h"
+#include "distributed/sync/gradient_sync.h"
+
+namespace tessera::launcher {
+
+/// Numbers that ranks add up at the end of every step, so that all of them decide alike.
+struct Votes {
+  int64_t stop = 0;  ///< asked to stop (a signal, the time limit)
+  int64_t save = 0;  ///< a checkpoint is due by the clock
+};
+
+struct StepReport {
+  Metrics metrics;  ///< of all ranks
+  double weight = 0.0;
+  double learning_rate = 0.0;
+  double gradient_norm = 0.0;
+  int passes = 1;  ///< more than 1: the step was replayed
+  Votes votes;     ///< of all ranks
+  distributed::OverlapTimes overlap;
+};
+
+/// Gives the batches of this rank's quanta of a step, in order: anew for every pass.
+using QuantumSource = std::function<data::Batch(int64_t pass, size_t index, int64_t quantum)>;
+
+class Learner {
+ public:
+  Learner(const config::Recipe& recipe, std::unique_ptr<Task> task, int64_t total_steps, distributed::Runtime& runtime);
+
+  /// Step `step` over the given quanta of this rank (ascending). Commits at once or throws and leaves the state as it was. Throws AgreedError where
+  /// any rank failed, or where numbers are not finite.
+  StepReport step(int64_t step, const std::vector<int64_t>& quanta, const QuantumSource& source, const Votes& votes);
+
+  Task& task() { return *task_; }
+  const nn::FlatParameters& parameters() const { return parameters_; }
+  /// Everything that a checkpoint holds; views, so reading into them restores the run (then call restored()).
+  std::vector<checkpoint::StateEntry> state() const;
+  /// Parameters only.
+  std::vector<checkpoint::StateEntry> weights() const;
+  void restored() { parameters_.values_changed(); }
+
+ private:
+  struct Pass {
+    Metrics metrics;
+    ExactScalar weight;
+    std::optional<Error> error;
+  };
+
+  Pass run_pass(int64_t step, int64_t pass, const std::vector<int64_t>& quanta, const QuantumSource& source, bool reduce);
+  void run_quantum(int64_t step, int64_t quantum, const data::Batch& batch, Pass& pass);
+  /// Sums the pass over ranks into `report`; throws AgreedError if any rank failed.
+  void combine(const Pass& pass, const Votes& votes, StepReport& report, std::vector<uint32_t>& largest_bits);
+  void commit(int64_t step, StepReport& report, const std::vector<uint32_t>& largest_bits);
+  /// Runs the step again with every intermediate checked, and throws an AgreedError that names what is not finite.
+  [[noreturn]] void diagnose(int64_t step, const std::vector<int64_t>& quanta, const QuantumSource& source);
+  void diagnose_quantum(int64_t step, int64_t quantum, const data::Batch& batch);
+
+  distributed::Runtime& runtime_;
+  std::unique_ptr<Task> task_;
+  nn::FlatParameters parameters_;
+  std::unique_ptr<optim::Optimizer> optimizer_;
+  std::unique_ptr<optim::Schedule> schedule_;
+  Reduction reduction_;
+  distributed::GradientSync sync_;
+  autograd::Engine engine_;
+  double learning_rate_;
+  std::optional<double> clip_norm_;
+  uint64_t seed_;
+};
+
+}  // namespace tessera::launcher

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+// Everything a recipe may name, and how it is made.
+#pragma once
+
+#include <memory>
+#include <string_view>
+
+#include "core/config/kinds.h"
+#include "core/config/recipe.h"
+#include "core/data/dataset.h"
+#include "core/task/task.h"
+
+namespace tessera::recipes {
+
+/// All kinds of models, tasks, data sets, optimizers and schedules.
+config::KindRegistry make_registry();
+
+/// The task with its model; no memory is allocated for parameters yet. Throws Error(usage) for sizes that do not fit.
+std::unique_ptr<Task> make_task(const config::Recipe& recipe);
+
+/// Throws Error(data) for missing or broken files, Error(usage) for a split that the data set does not have.
+std::shared_ptr<const data::Dataset> open_dataset(const config::DataBlock& block, std::string_view split);
+
+}  // namespace tessera::recipes
