@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "distributed/affinity.h"
+
+#include <fmt/format.h>
+#include <sched.h>
+#include <unistd.h>
+
+#include <charconv>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+namespace tessera::distributed {
+namespace {
+
+std::string ranges_text(const std::vector<int>& cores) {
+  std::string text;
+  for (size_t i = 0; i < cores.size();) {
+    size_t end = i + 1;
+    while (end < cores.size() && cores[end] == cores[end - 1] + 1) ++end;
+    if (!text.empty()) text += ',';
+    text += end - i > 1 ? fmt::format("{}-{}", cores[i], cores[end - 1]) : fmt::format("{}", cores[i]);
+    i = end;
+  }
+  return text;
+}
+
+// "0-3,8" as the kernel writes lists of cores.
+void add_ranges(const std::string& text, cpu_set_t& set) {
+  std::istringstream parts(text);
+  for (std::string part; std::getline(parts, part, ',');) {
+    unsigned first = 0;
+    const char* end = part.data() + part.size();
+    const auto parsed = std::from_chars(part.data(), end, first);
+    unsigned last = first;
+    if (parsed.ptr < end && *parsed.ptr == '-') std::from_chars(parsed.ptr + 1, end, last);
+    for (unsigned core = first; core <= last && core < CPU_SETSIZE; ++core) CPU_SET(core, &set);
+  }
+}
+
+// The cores of the memory node that the calling thread runs on.
+cpu_set_t cores_of_this_node() {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  unsigned core = 0;
+  unsigned node = 0;
+  if (getcpu(&core, &node) != 0) return set;
+  std::ifstream file(fmt::format("/sys/devices/system/node/node{}/cpulist", node));
+  std::string line;
+  if (std::getline(file, line)) add_ranges(line, set);
+  return set;
+}
+
+}  // namespace
+
+Affinity read_affinity() {
+  Affinity affinity;
+  affinity.online = static_cast<int>(sysconf(_SC_NPROCESSORS_ONLN));
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  if (sched_getaffinity(0, sizeof set, &set) != 0) return affinity;
+  for (size_t core = 0; core < CPU_SETSIZE; ++core) {
+    if (CPU_ISSET(core, &set)) affinity.allowed.push_back(static_cast<int>(core));
+  }
+  return affinity;
+}
+
+std::string describe(const Affinity& affinity) {
+  return fmt::format("core{} {} of {}", affinity.allowed.size() == 1 ? "" : "s", ranges_text(affinity.allowed), affinity.online);
+}
+
+std::string affinity_warning(const Affinity& affinity, int threads, int ranks_on_host) {
+  const int allowed = static_cast<int>(affinity.allowed.size());
+  if (allowed == 0) return "";
+  if (ranks_on_host * threads > affinity.online) {
+    return fmt::format("{} ranks of {} threads share {} cores; use fewer ranks or a smaller run.threads", ranks_on_host, threads,
+                       affinity.online);
+  }
+  if (allowed < threads) {
+    return fmt::format("bound to {} with run.threads {}; start with mpirun --map-by slot:PE={} --bind-to core, or --bind-to none",
+                       describe(affinity), threads, threads);
+  }
+  return "";
+}
+
+void widen_affinity_of_this_thread() {
+  const cpu_set_t node = cores_of_this_node();
+  cpu_set_t mine;
+  CPU_ZERO(&mine);
+  if (CPU_COUNT(&node) == 0 || sched_getaffinity(0, sizeof mine, &mine) != 0) return;
+  cpu_set_t both;
+  CPU_OR(&both, &node, &mine);
+  sched_setaffinity(0, sizeof both, &both);
+}
+
+}  // namespace tessera::distributed

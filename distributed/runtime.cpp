@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "distributed/runtime.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <exception>
+#include <random>
+#include <set>
+
+#include "distributed/affinity.h"
+#include "distributed/agreement.h"
+#include "distributed/local_communicator.h"
+#include "distributed/mpi/environment.h"
+#include "distributed/mpi/session.h"
+#include "distributed/watchdog/link.h"
+#include "distributed/watchdog/table.h"
+#include "distributed/watchdog/watchdog.h"
+
+namespace tessera::distributed {
+namespace {
+
+std::string host_name() {
+  char name[256] = "";
+  gethostname(name, sizeof name - 1);
+  return name;
+}
+
+uint64_t random_nonce() {
+  std::random_device device;
+  return (static_cast<uint64_t>(device()) << 32) | device();
+}
+
+void barrier(Communicator& world) { world.barrier(ReadyEvent::now(), "start").wait(); }
+
+}  // namespace
+
+Runtime::Runtime() : Runtime(Options{}) {}
+
+Runtime::Runtime(const Options& options) : recorder_(std::make_shared<FlightRecorder>()), exceptions_(std::uncaught_exceptions()) {
+  if (mpi::started_by_launcher()) {
+    session_ = std::make_unique<mpi::Session>(recorder_);
+    if (session_->size() == 1 && mpi::launcher_world_size() > 1) {
+      throw Error(ErrorKind::usage, fmt::format("the launcher started {} processes that MPI cannot connect", mpi::launcher_world_size()),
+                  "MPI", "use the mpirun of the same MPI, or srun --mpi=pmix");
+    }
+  }
+  if (session_ && session_->size() > 1) {
+    world_ = session_->world();
+    exchange_hosts(host_name());
+    session_->set_crowded(local_size() > static_cast<int>(read_affinity().online));
+    if (options.watchdog) start_watchdog();
+  } else {
+    world_ = std::make_shared<LocalCommunicator>("world", recorder_);
+    hosts_ = {host_name()};
+    leaders_ = {0};
+  }
+}
+
+Runtime::~Runtime() {
+  if (std::uncaught_exceptions() > exceptions_ && size() > 1) session_->abort(kExitOther);
+  if (size() > 1) recorder_->wait_until_none_open(Deadline::never());
+  watchdog_.reset();
+  world_.reset();
+  session_.reset();
+}
+
+void Runtime::exchange_hosts(const std::string& host) {
+  const std::vector<std::string> texts =
+      all_gather_texts(*world_, fmt::format("{} {}", session_->host_leader(), host), "names of hosts");
+  for (const std::string& text : texts) {
+    leaders_.push_back(std::stoi(text));
+    hosts_.push_back(text.substr(text.find(' ') + 1));
+  }
+}
+
+void Runtime::start_watchdog() {
+  const int leader = leaders_[static_cast<size_t>(rank())];
+  std::unique_ptr<watchdog::HubListener> listener;
+  std::string words;
+  if (rank() == 0) {
+    words = std::to_string(random_nonce());
+    if (hosts() > 1) {
+      listener = std::make_unique<watchdog::HubListener>();
+      words += " " + listener->address().text();
+    }
+  }
+  words = all_gather_texts(*world_, words, "start of the watchdog").front();
+  const uint64_t nonce = std::stoull(words);
+  const std::string name = fmt::format("/tessera-{:016x}-{}", nonce, leader);
+
+  std::unique_ptr<watchdog::SlotTable> table;
+  if (rank() == leader) table = std::make_unique<watchdog::SlotTable>(name, size(), true);
+  barrier(*world_);
+  if (rank() != leader) table = std::make_unique<watchdog::SlotTable>(name, size(), false);
+  barrier(*world_);
+  if (rank() == leader) table->unlink();
+
+  std::unique_ptr<watchdog::HostLink> link;
+  if (listener) {
+    link = watchdog::make_hub(std::move(listener), nonce, leaders_);
+  } else if (rank() == leader && hosts() > 1) {
+    const size_t space = words.find(' ');
+    link = watchdog::make_leaf(watchdog::HubAddress::parse(words.substr(space + 1)), nonce, leaders_, rank());
+  }
+  watchdog_ = std::make_unique<watchdog::Watchdog>(rank(), hosts_, leaders_, recorder_, std::move(table), std::move(link));
+}
+
+int Runtime::local_rank() const {
+  const int leader = leaders_[static_cast<size_t>(rank())];
+  return static_cast<int>(std::count(leaders_.begin(), leaders_.begin() + rank(), leader));
+}
+
+int Runtime::local_size() const {
+  return static_cast<int>(std::count(leaders_.begin(), leaders_.end(), leaders_[static_cast<size_t>(rank())]));
+}
+
+int Runtime::hosts() const { return static_cast<int>(std::set<int>(leaders_.begin(), leaders_.end()).size()); }
+
+std::vector<watchdog::RankView> Runtime::watch() const {
+  return watchdog_ ? watchdog_->ranks() : std::vector<watchdog::RankView>{};
+}
+
+std::optional<Error> Runtime::agree(const std::optional<Error>& mine) { return distributed::agree(*world_, mine, hosts_); }
+
+void Runtime::require_same(std::string_view what, std::string_view mine, std::string_view fix) {
+  distributed::require_same(*world_, what, mine, hosts_, fix);
+}
+
+void Runtime::abort(int exit_status, std::string_view line) {
+  std::fprintf(stderr, "%.*s\n", static_cast<int>(line.size()), line.data());
+  std::fflush(nullptr);
+  if (session_) session_->abort(exit_status);
+  _exit(exit_status);
+}
+
+}  // namespace tessera::distributed
