@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/config/hash.h"
+
+#include <map>
+#include <utility>
+
+#include "core/base/error.h"
+#include "core/base/hash.h"
+#include "core/config/yaml.h"
+
+namespace tessera::config {
+namespace {
+
+constexpr const char* kAbsent = "absent";
+
+/// Values with scalars always in quotes, so that the hash does not hang on when emit_yaml() finds quotes needful.
+std::string canonical(const Node& node) {
+  if (node.is_null()) return "null";
+  if (node.is_scalar()) return quote(node.text());
+  std::string text = "[";
+  for (const Node& child : node.children()) text.append(canonical(child)).append(",");
+  return text.append("]");
+}
+
+struct Entry {
+  const KeyInfo* key = nullptr;
+  const Node* node = nullptr;
+};
+
+std::map<std::string, Entry> by_path(const Resolved& resolved) {
+  std::map<std::string, Entry> entries;
+  for (const KeyInfo& key : resolved.keys) entries[key.path] = {&key, resolved.document.find_path(key.path)};
+  return entries;
+}
+
+Change change_of(const std::string& path, const Entry& old_entry, const Entry& new_entry) {
+  const Entry& present = new_entry.key ? new_entry : old_entry;
+  return {path, present.key->about.effect, old_entry.key ? old_entry.key->value : kAbsent,
+          new_entry.key ? new_entry.key->value : kAbsent, present.node->origin()};
+}
+
+}  // namespace
+
+std::string recipe_hash(const Resolved& resolved) {
+  std::string text;
+  for (const auto& [path, entry] : by_path(resolved)) {
+    if (entry.key->about.effect == Effect::mathematics) text.append(path).append("=").append(canonical(*entry.node)).append("\n");
+  }
+  return sha256_hex(text);
+}
+
+std::vector<Change> compare(const Resolved& old_recipe, const Resolved& new_recipe) {
+  const auto old_entries = by_path(old_recipe), new_entries = by_path(new_recipe);
+  std::map<std::string, Change> changes;
+  for (const auto& [path, entry] : old_entries) {
+    const auto found = new_entries.find(path);
+    const Entry other = found == new_entries.end() ? Entry{} : found->second;
+    if (!other.node || !(*entry.node == *other.node)) changes[path] = change_of(path, entry, other);
+  }
+  for (const auto& [path, entry] : new_entries) {
+    if (!old_entries.contains(path)) changes[path] = change_of(path, {}, entry);
+  }
+  std::vector<Change> ordered;
+  for (auto& [path, change] : changes) ordered.push_back(std::move(change));
+  return ordered;
+}
+
+void require_same_mathematics(std::span<const Change> changes, bool force) {
+  std::string names;
+  const Change* first = nullptr;
+  for (const Change& change : changes) {
+    if (force || change.effect != Effect::mathematics) continue;
+    if (!first) first = &change;
+    names.append(names.empty() ? "" : ", ").append(change.path + " (" + change.old_value + " before, " + change.new_value + " now)");
+  }
+  if (!first) return;
+  throw Error(ErrorKind::usage, "the checkpoint was made with other mathematics: " + names, first->origin.text(),
+              "put the old values back, start a new run folder, or pass --force");
+}
+
+}  // namespace tessera::config
