@@ -72,7 +72,7 @@ void check_train(const Recipe& recipe, const Node& document, const Checker& chec
   }
   if (!epochs && !steps) {
     const Node* train = document.find("train");
-    throw Error(ErrorKind::usage, "neither train.epochs nor train.steps is given",
+    throw Error(ErrorKind::usage, check.key("train.epochs") + " and " + check.key("train.steps") + ": no length is given",
                 train ? train->origin().text() : document.origin().text(), "add 'train: {epochs: 5}' or 'train: {steps: 1000}'");
   }
   const Node* warmup = recipe.schedule.node.find("warmup_steps");

@@ -94,10 +94,10 @@ void read_fields(const Node& node, Fields& fields, std::string_view path, Unknow
   }
 }
 
-Node write_fields(const Fields& fields) {
-  Node node = Node::map({"default", 0});
+Node write_fields(const Fields& fields, const Origin& origin) {
+  Node node = Node::map(origin);
   for (const Fields::Field& field : fields.entries()) {
-    node.set({field.name, field.origin}, field.block ? write_fields(*field.block) : write_value(field));
+    node.set({field.name, field.origin}, field.block ? write_fields(*field.block, field.origin) : write_value(field));
   }
   return node;
 }

@@ -100,8 +100,8 @@ enum class Unknown { refuse, ignore };
 /// type, value out of bounds or not among the choices, required key missing.
 void read_fields(const Node& node, Fields& fields, std::string_view path, Unknown unknown = Unknown::refuse);
 
-/// All keys with their values, also those left at their defaults. Origins are those of reading.
-Node write_fields(const Fields& fields);
+/// All keys with their values, also those left at their defaults. Origins are those of reading; `origin` is the map's.
+Node write_fields(const Fields& fields, const Origin& origin = {"default", 0});
 
 template <Declares Struct>
 void read(const Node& node, Struct& value, std::string_view path = {}, Unknown unknown = Unknown::refuse) {

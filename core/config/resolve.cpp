@@ -76,7 +76,7 @@ Resolved resolve(const Node& document, const KindRegistry& registry) {
   }
   read_fields(document, fields, {});
   if (resolved.recipe.run.out.empty()) resolved.recipe.run.out = "runs/" + resolved.recipe.run.name;
-  resolved.document = write_fields(fields);
+  resolved.document = write_fields(fields, document.origin());
   resolved.keys = keys_of(fields);
   fill_blocks(resolved);
   check_recipe(resolved);

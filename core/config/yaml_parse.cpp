@@ -45,6 +45,7 @@ class Builder : public YAML::EventHandler {
   }
   void OnAlias(const YAML::Mark& mark, YAML::anchor_t anchor) override {
     const auto found = anchors_.find(anchor);
+    if (expects_key()) refuse_key(at(mark));
     if (found == anchors_.end()) refuse(at(mark), "an alias stands inside the value it refers to", "write the value out");
     if (static_cast<int>(open_.size()) + found->second.depth() > kMaxDocumentDepth) refuse_depth(mark);
     count(found->second.node_count(), mark);
@@ -82,7 +83,8 @@ class Builder : public YAML::EventHandler {
     refuse(at(mark), "nested deeper than " + std::to_string(kMaxDocumentDepth) + " levels", "flatten the document");
   }
   [[noreturn]] void refuse_key(const Origin& origin) const {
-    refuse(origin, "a key of a map is no text", "use a name followed by a colon and a space");
+    // For the parser an unclosed bracket at the beginning looks like the beginning of a key.
+    refuse(origin, "not valid YAML: a bracket is not closed, or a key of a map is no text", "close it, or use a name as the key");
   }
 
   void count(size_t nodes, const YAML::Mark& mark) {
