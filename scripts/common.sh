@@ -6,7 +6,9 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 # shellcheck disable=SC2034  # read by the scripts that source this file
 onednn="$root/.deps/onednn"
 
-# One line that says what comes now, with the seconds since the script started.
+# One line that says what comes now, with the seconds since the outermost script started.
+export TESSERA_STARTED=${TESSERA_STARTED:-$EPOCHSECONDS}
+SECONDS=$((EPOCHSECONDS - TESSERA_STARTED))
 heading() { printf '[%4d s] %s\n' "$SECONDS" "$*"; }
 
 # fail WHAT FIX: one line on standard error, then the end.
