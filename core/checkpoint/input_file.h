@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+
+namespace tessera::checkpoint {
+
+/// A file read by position. Not a memory map: there, a file that shrinks or a disk that fails ends the process by a signal;
+/// here both are errors. Throws Error(checkpoint).
+class InputFile {
+ public:
+  explicit InputFile(const std::filesystem::path& path);
+  ~InputFile();
+  InputFile(const InputFile&) = delete;
+  InputFile& operator=(const InputFile&) = delete;
+
+  uint64_t size_bytes() const { return size_bytes_; }
+  const std::filesystem::path& path() const { return path_; }
+  /// Exactly `size_bytes` bytes; fewer are an error.
+  void read_at(uint64_t offset_bytes, void* to, size_t size_bytes) const;
+
+ private:
+  std::filesystem::path path_;
+  int descriptor_ = -1;
+  uint64_t size_bytes_ = 0;
+};
+
+}  // namespace tessera::checkpoint
