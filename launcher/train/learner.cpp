@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/checkpoint/model_state.h"
 #include "core/exact/gradient_norm.h"
 #include "core/ops/checks.h"
 #include "launcher/job/together.h"
@@ -153,21 +154,13 @@ void Learner::diagnose_quantum(int64_t step, int64_t quantum, const data::Batch&
   if (!tensor.empty()) fail("the gradient of tensor '" + tensor + "'");
 }
 
-std::vector<checkpoint::StateEntry> Learner::weights() const {
-  std::vector<checkpoint::StateEntry> entries;
-  for (const nn::FlatSlot& slot : parameters_.slots()) {
-    entries.push_back({slot.name, checkpoint::TensorRole::parameter, nn::FlatParameters::view(parameters_.values(), slot)});
-  }
-  return entries;
-}
+std::vector<checkpoint::StateEntry> Learner::weights() const { return checkpoint::parameter_entries(parameters_); }
 
 std::vector<checkpoint::StateEntry> Learner::state() const {
   std::vector<checkpoint::StateEntry> entries = weights();
   for (const optim::StateBuffer& buffer : optimizer_->state()) {
-    for (const nn::FlatSlot& slot : parameters_.slots()) {
-      entries.push_back({"optimizer." + buffer.name + "." + slot.name, checkpoint::TensorRole::optimizer,
-                         nn::FlatParameters::view(buffer.flat, slot)});
-    }
+    const auto more = checkpoint::optimizer_entries(parameters_, buffer.name, buffer.flat);
+    entries.insert(entries.end(), more.begin(), more.end());
   }
   if (reduction_ == Reduction::exact) entries.push_back({"grid.maxima", checkpoint::TensorRole::grid, sync_.grid().maxima()});
   return entries;

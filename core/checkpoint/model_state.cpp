@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/checkpoint/model_state.h"
+
+namespace tessera::checkpoint {
+namespace {
+
+std::vector<StateEntry> entries_of(const nn::FlatParameters& parameters, const std::string& prefix, TensorRole role, const Tensor& flat) {
+  std::vector<StateEntry> entries;
+  for (const nn::FlatSlot& slot : parameters.slots()) entries.push_back({prefix + slot.name, role, nn::FlatParameters::view(flat, slot)});
+  return entries;
+}
+
+}  // namespace
+
+std::vector<StateEntry> parameter_entries(const nn::FlatParameters& parameters) {
+  return entries_of(parameters, "", TensorRole::parameter, parameters.values());
+}
+
+std::vector<StateEntry> optimizer_entries(const nn::FlatParameters& parameters, const std::string& buffer, const Tensor& flat) {
+  return entries_of(parameters, "optimizer." + buffer + ".", TensorRole::optimizer, flat);
+}
+
+}  // namespace tessera::checkpoint

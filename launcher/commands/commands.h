@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+// The commands of `tessera`, one function each. All return the exit status, and throw Error where no rank is running yet.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "launcher/train/trainer.h"
+
+namespace tessera::launcher {
+
+/// What every command that reads a recipe takes.
+struct RecipeArguments {
+  std::string recipe;
+  std::vector<std::string> overrides;  ///< --set key=value
+};
+
+struct TrainArguments : RecipeArguments {
+  TrainOptions options;
+  std::optional<std::string> out;
+};
+int train(const TrainArguments& arguments);
+
+struct EvalArguments : RecipeArguments {
+  std::optional<std::string> checkpoint, weights, split, predictions, out;
+};
+int evaluate(const EvalArguments& arguments);
+
+int show(const RecipeArguments& arguments);
+
+int list_recipes();
+int list_models();
+
+int checkpoint_list(const std::string& folder);
+int checkpoint_inspect(const std::string& folder);
+int checkpoint_verify(const std::string& folder);
+int checkpoint_hash(const std::string& folder);
+int checkpoint_export(const std::string& folder, const std::string& file);
+
+}  // namespace tessera::launcher

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/core.h>
+
+#include "core/checkpoint/import.h"
+#include "core/checkpoint/model_state.h"
+#include "core/format/safetensors_writer.h"
+#include "core/nn/flat_parameters.h"
+#include "launcher/commands/commands.h"
+#include "launcher/job/together.h"
+#include "launcher/report/progress.h"
+#include "launcher/train/evaluator.h"
+#include "recipes/registry.h"
+
+namespace tessera::launcher {
+namespace {
+
+/// Fills the model from --weights, --checkpoint or the newest sound checkpoint of the run; returns what was read.
+std::string read_weights(const EvalArguments& arguments, const config::Recipe& recipe, nn::FlatParameters& parameters,
+                         distributed::Runtime& runtime) {
+  const auto entries = checkpoint::parameter_entries(parameters);
+  std::string source;
+  if (arguments.weights) {
+    source = *arguments.weights;
+    together(runtime, [&] { checkpoint::import_weights(entries, source, recipe.init.strict); });
+  } else {
+    RunCheckpoints checkpoints(std::filesystem::path(recipe.run.out) / "checkpoints", 1, runtime);
+    std::vector<std::string> skipped;
+    std::optional<checkpoint::Checkpoint> found;
+    if (arguments.checkpoint) {
+      found = checkpoints.open(*arguments.checkpoint);
+    } else {
+      found = checkpoints.newest_sound(skipped);
+    }
+    if (runtime.rank() == 0) {
+      for (const std::string& line : skipped) fmt::print(stderr, "tessera: warning: skipped a checkpoint: {}\n", line);
+    }
+    if (!found) {
+      throw AgreedError(Error(ErrorKind::checkpoint, "there is no sound checkpoint", checkpoints.folder().string(),
+                              "train first, or give --checkpoint PATH or --weights FILE"));
+    }
+    source = found->path.string();
+    together(runtime, [&] { checkpoint::read_into(*found, entries, checkpoint::Match::weights); });
+  }
+  parameters.values_changed();
+  return source;
+}
+
+void write_predictions(const std::filesystem::path& path, const Predictions& predictions) {
+  const auto shape_of = [](const Tensor& tensor) { return std::vector<int64_t>(tensor.shape().begin(), tensor.shape().end()); };
+  const auto spelled = [](DType dtype) { return dtype == DType::i64 ? "I64" : "F32"; };
+  SafetensorsWriter writer(path, {{"outputs", spelled(predictions.outputs.dtype()), shape_of(predictions.outputs)},
+                                  {"targets", spelled(predictions.targets.dtype()), shape_of(predictions.targets)}});
+  for (const Tensor& tensor : {predictions.outputs, predictions.targets}) writer.write({tensor.bytes(), tensor.size_bytes()});
+  writer.finish();
+}
+
+}  // namespace
+
+int evaluate(const EvalArguments& arguments) {
+  return run_on_all_ranks([&](distributed::Runtime& runtime) {
+    const config::KindRegistry registry = recipes::make_registry();
+    std::optional<Job> job;
+    std::unique_ptr<Task> task;
+    std::unique_ptr<nn::FlatParameters> parameters;
+    std::unique_ptr<Evaluator> evaluator;
+    together(runtime, [&] {
+      std::vector<std::string> overrides = arguments.overrides;
+      if (arguments.out) overrides.push_back("run.out=" + *arguments.out);
+      if (arguments.split) overrides.push_back("evaluate.split=" + *arguments.split);
+      job = load_job(arguments.recipe, overrides, registry);
+      const config::Recipe& recipe = job->recipe();
+      set_kernel_threads(static_cast<int>(recipe.run.threads));
+      auto dataset = recipes::open_dataset(recipe.data, recipe.evaluate.split);
+      task = recipes::make_task(recipe);
+      parameters = std::make_unique<nn::FlatParameters>(task->model(), static_cast<uint64_t>(recipe.run.seed));
+      evaluator = std::make_unique<Evaluator>(recipe, std::move(dataset), runtime);
+    });
+    const std::string source = read_weights(arguments, job->recipe(), *parameters, runtime);
+    Progress progress(runtime.rank() == 0);
+    const auto result = evaluator->run(*task, arguments.predictions.has_value(), [&](int64_t done, int64_t all) {
+      if (progress.due()) progress.update(fmt::format("evaluating: {} of {} samples", done * runtime.size(), all));
+    });
+    on_rank_0(runtime, [&] {
+      if (arguments.predictions) write_predictions(*arguments.predictions, *result.predictions);
+      std::string line = fmt::format("{} samples of {}, weights from {}:", evaluator->samples(), job->recipe().evaluate.split, source);
+      for (size_t i = 0; i < result.metrics.names().size(); ++i) line += fmt::format(" {} {:.6f}", result.metrics.names()[i], result.metrics.mean(i));
+      progress.line(line);
+    });
+    return kExitDone;
+  });
+}
+
+}  // namespace tessera::launcher

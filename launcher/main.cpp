@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+// The command line of `tessera`.
+#include <CLI/CLI.hpp>
+
+#include <functional>
+#include <map>
+
+#include "launcher/commands/commands.h"
+#include "launcher/job/together.h"
+
+namespace {
+
+using namespace tessera::launcher;
+using Commands = std::map<const CLI::App*, std::function<int()>>;
+
+void add_recipe(CLI::App* command, RecipeArguments& arguments) {
+  command->add_option("recipe", arguments.recipe, "YAML file")->required();
+  command->add_option("--set", arguments.overrides, "override a key of the recipe: --set batch.micro_samples=8; may be repeated")
+      ->type_name("KEY=VALUE")
+      ->allow_extra_args(false);
+}
+
+void add_train(CLI::App& app, TrainArguments& arguments, Commands& commands) {
+  auto* command = app.add_subcommand("train", "train a recipe, alone or as a rank of mpirun or srun");
+  add_recipe(command, arguments);
+  command->add_option("--resume", arguments.options.resume, "auto: the newest sound checkpoint of the run folder; none: start anew; or a checkpoint")
+      ->capture_default_str();
+  command->add_option("--out", arguments.out, "run folder, instead of the recipe's run.out");
+  command->add_flag("--force", arguments.options.force, "resume although recipe or data changed what is computed");
+  command->footer("SIGUSR1 asks for a checkpoint and a stop (exit status 75); run the same command again to go on.");
+  commands[command] = [&] { return train(arguments); };
+}
+
+void add_eval(CLI::App& app, EvalArguments& arguments, Commands& commands) {
+  auto* command = app.add_subcommand("eval", "metrics of a split");
+  add_recipe(command, arguments);
+  auto* checkpoint = command->add_option("--checkpoint", arguments.checkpoint, "checkpoint folder; default: the newest sound one of the run");
+  command->add_option("--weights", arguments.weights, "safetensors file instead of a checkpoint")->excludes(checkpoint);
+  command->add_option("--split", arguments.split, "split, instead of the recipe's evaluate.split");
+  command->add_option("--predictions", arguments.predictions, "write outputs and targets, in sample order, to this safetensors file");
+  command->add_option("--out", arguments.out, "run folder, instead of the recipe's run.out");
+  commands[command] = [&] { return evaluate(arguments); };
+}
+
+void add_show(CLI::App& app, RecipeArguments& arguments, Commands& commands) {
+  auto* command = app.add_subcommand("show", "the resolved recipe, its modules, parameters and memory");
+  add_recipe(command, arguments);
+  commands[command] = [&] { return show(arguments); };
+}
+
+void add_checkpoint(CLI::App& app, std::string& folder, std::string& file, Commands& commands) {
+  auto* group = app.add_subcommand("checkpoint", "work on checkpoint folders");
+  group->require_subcommand(1);
+  const auto add = [&](const char* name, const char* doc, int (*action)(const std::string&)) {
+    auto* command = group->add_subcommand(name, doc);
+    command->add_option("folder", folder, "a checkpoint, or a run folder: its newest sound one (list, verify: all of them)")->required();
+    commands[command] = [&folder, action] { return action(folder); };
+    return command;
+  };
+  add("list", "the checkpoints of a run", checkpoint_list);
+  add("inspect", "the manifest as text", checkpoint_inspect);
+  add("verify", "read everything and compare checksums; exit status 3 where one fails", checkpoint_verify);
+  add("hash", "SHA-256 of the weights, as in summary.json", checkpoint_hash);
+  auto* command = add("export", "write the weights as one safetensors file", checkpoint_hash);
+  command->add_option("file", file, "the file to write")->required();
+  commands[command] = [&] { return checkpoint_export(folder, file); };
+}
+
+int run(int argc, char** argv) {
+  CLI::App app("Tessera: distributed training whose result is a function of recipe and data alone", "tessera");
+  app.require_subcommand(1);
+  Commands commands;
+  TrainArguments train_arguments;
+  EvalArguments eval_arguments;
+  RecipeArguments show_arguments;
+  std::string folder, file;
+  add_train(app, train_arguments, commands);
+  add_eval(app, eval_arguments, commands);
+  add_show(app, show_arguments, commands);
+  commands[app.add_subcommand("recipes", "the recipes there are; TESSERA_RECIPES names another folder")] = list_recipes;
+  commands[app.add_subcommand("models", "the models there are, with their keys and defaults")] = list_models;
+  add_checkpoint(app, folder, file, commands);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? tessera::kExitDone : tessera::kExitUsage;
+  }
+  const CLI::App* chosen = app.get_subcommands().front();
+  while (!chosen->get_subcommands().empty()) chosen = chosen->get_subcommands().front();
+  int status = tessera::kExitOther;
+  const auto failed = error_of([&] { status = commands.at(chosen)(); });
+  if (!failed) return status;
+  print_error(*failed);
+  return tessera::exit_status_of(failed->kind());
+}
+
+}  // namespace
+
+int main(int argc, char** argv) { return run(argc, argv); }

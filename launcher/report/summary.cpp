@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "launcher/report/summary.h"
+
+#include <fmt/core.h>
+
+#include <nlohmann/json.hpp>
+
+#include "core/base/file.h"
+#include "launcher/report/progress.h"
+
+namespace tessera::launcher {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+Json to_json(const Summary& s) {
+  Json evaluation = Json::object();
+  for (const auto& [name, value] : s.evaluation) evaluation[name] = value;
+  return {{"status", s.status},
+          {"steps", s.steps},
+          {"samples_seen", s.samples_seen},
+          {"epochs", s.epochs},
+          {"ranks", s.ranks},
+          {"parameters", s.parameters},
+          {"weights_sha256", s.weights_sha256},
+          {"train_loss", s.train_loss},
+          {"evaluation", evaluation},
+          {"samples_per_s", s.samples_per_s},
+          {"step_ms_median", s.step_ms_median},
+          {"wall_s", s.wall_s},
+          {"peak_memory_bytes", s.peak_memory_bytes}};
+}
+
+double number(const Json& json) { return json.is_number() ? json.get<double>() : 0.0; }
+
+}  // namespace
+
+void write_summary(const std::filesystem::path& path, const Summary& summary) {
+  write_file_atomically(path, to_json(summary).dump(2) + "\n", ErrorKind::runtime);
+}
+
+std::optional<Summary> read_summary(const std::filesystem::path& path) {
+  try {
+    const Json json = Json::parse(read_file(path, ErrorKind::runtime));
+    Summary s;
+    s.status = json.at("status");
+    s.steps = json.at("steps");
+    s.samples_seen = json.at("samples_seen");
+    s.epochs = number(json.at("epochs"));
+    s.ranks = json.at("ranks");
+    s.parameters = json.at("parameters");
+    s.weights_sha256 = json.at("weights_sha256");
+    s.train_loss = number(json.at("train_loss"));
+    for (const auto& [name, value] : json.at("evaluation").items()) s.evaluation.emplace_back(name, number(value));
+    s.samples_per_s = number(json.at("samples_per_s"));
+    s.step_ms_median = number(json.at("step_ms_median"));
+    s.wall_s = number(json.at("wall_s"));
+    s.peak_memory_bytes = json.at("peak_memory_bytes");
+    return s;
+  } catch (const std::exception&) {
+    return std::nullopt;  // a summary is a report, never a state: without one the run is simply summed up anew
+  }
+}
+
+std::string describe(const Summary& s) {
+  std::string evaluation;
+  for (const auto& [name, value] : s.evaluation) evaluation += fmt::format(" {} {:.4f}", name, value);
+  return fmt::format(
+      "{}: {} steps, {} samples ({:.2f} epochs) on {} rank{} in {}\n"
+      "  train loss {:.4f}; evaluation:{}\n"
+      "  {:.0f} samples/s, median step {:.2f} ms, peak memory {:.0f} MiB a rank\n"
+      "  weights sha256 {}",
+      s.status, s.steps, s.samples_seen, s.epochs, s.ranks, s.ranks == 1 ? "" : "s", clock_text(s.wall_s), s.train_loss,
+      evaluation.empty() ? " none" : evaluation, s.samples_per_s, s.step_ms_median, static_cast<double>(s.peak_memory_bytes) / 1048576.0,
+      s.weights_sha256);
+}
+
+}  // namespace tessera::launcher

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "launcher/train/evaluator.h"
+
+#include <cstring>
+
+#include "core/data/loader.h"
+#include "launcher/job/together.h"
+
+namespace tessera::launcher {
+namespace {
+
+using distributed::ReadyEvent, distributed::ReduceOp;
+
+/// Puts a chunk's rows where they belong in a tensor of all rows, made when the shape is first known.
+void place(const Tensor& rows, int64_t first_row, int64_t all_rows, Tensor& all) {
+  if (!all.defined()) {
+    Shape shape = rows.shape();
+    shape[0] = all_rows;
+    all = Tensor::zeros(shape, rows.dtype());
+  }
+  copy_into(rows, all.narrow(0, first_row, rows.shape()[0]));
+}
+
+/// Every row was placed by one rank and is zero elsewhere: integer sums of the bits put them together.
+void merge_rows(distributed::Runtime& runtime, const Tensor& all, const char* caller) {
+  const std::span<int32_t> words(all.data<int32_t>(), all.size_bytes() / sizeof(int32_t));
+  runtime.world().all_reduce({words, all.storage()}, {words, all.storage()}, ReduceOp::sum, ReadyEvent::now(), caller).wait();
+}
+
+/// A rank without chunks learns the shape from rank 0, which always has one.
+void agree_on_shape(distributed::Runtime& runtime, Tensor& all) {
+  std::vector<int64_t> shape(Shape::kMaxDims + 2, 0);
+  if (runtime.rank() == 0) {
+    shape[0] = static_cast<int64_t>(all.dtype());
+    shape[1] = static_cast<int64_t>(all.shape().dims());
+    std::copy(all.shape().begin(), all.shape().end(), shape.begin() + 2);
+  }
+  runtime.world().broadcast(shape, 0, ReadyEvent::now(), "shape of predictions").wait();
+  if (!all.defined()) {
+    const std::span<const int64_t> dims(shape.data() + 2, static_cast<size_t>(shape[1]));
+    all = Tensor::zeros(Shape(dims), static_cast<DType>(shape[0]));
+  }
+}
+
+}  // namespace
+
+Evaluator::Evaluator(const config::Recipe& recipe, std::shared_ptr<const data::Dataset> dataset, distributed::Runtime& runtime)
+    : runtime_(runtime),
+      dataset_(std::move(dataset)),
+      chunk_samples_(recipe.batch.micro_samples),
+      workers_(static_cast<int>(recipe.data.workers)),
+      prefetch_(static_cast<int>(recipe.data.prefetch_quanta)),
+      seed_(static_cast<uint64_t>(recipe.run.seed)) {}
+
+Evaluator::Result Evaluator::run(Task& task, bool keep_predictions, const std::function<void(int64_t, int64_t)>& progress) {
+  Result result{Metrics(task.metric_names()), {}};
+  Predictions predictions;
+  const auto failed = error_of([&] {
+    data::EvaluationLoader loader(dataset_, chunk_samples_, runtime_.size(), runtime_.rank(), {workers_, prefetch_});
+    int64_t done = 0;
+    while (const auto batch = loader.next()) {
+      runtime_.set_phase("evaluation of chunk " + std::to_string(batch->quantum));
+      nn::ForwardContext context(false, seed_, 0, batch->quantum);
+      const Tensor outputs = task.evaluate(*batch, context, result.metrics);
+      if (keep_predictions) {
+        place(outputs, batch->first_position, samples(), predictions.outputs);
+        place(batch->at(data::kTargets), batch->first_position, samples(), predictions.targets);
+      }
+      done += batch->samples;
+      if (progress) progress(done, samples());
+    }
+  });
+  if (const auto error = runtime_.agree(failed)) throw AgreedError(*error);
+  std::vector<int64_t> words = result.metrics.words();
+  runtime_.world().all_reduce(words, words, ReduceOp::sum, ReadyEvent::now(), "evaluation sums").wait();
+  result.metrics.set_words(words);
+  if (keep_predictions) {
+    for (Tensor* tensor : {&predictions.outputs, &predictions.targets}) {
+      agree_on_shape(runtime_, *tensor);
+      merge_rows(runtime_, *tensor, "predictions");
+    }
+    result.predictions = predictions;
+  }
+  return result;
+}
+
+}  // namespace tessera::launcher

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "core/config/recipe.h"
+#include "core/data/dataset.h"
+#include "core/task/task.h"
+#include "distributed/runtime.h"
+
+namespace tessera::launcher {
+
+/// What a model says of a whole split, in sample order; on every rank.
+struct Predictions {
+  Tensor outputs;  ///< f32 [samples, ...]
+  Tensor targets;  ///< [samples, ...]
+};
+
+/// Metrics of a split: fixed chunks of batch.micro_samples, each on one rank, so that every sample counts exactly once and the result is the
+/// same on any number of ranks.
+class Evaluator {
+ public:
+  Evaluator(const config::Recipe& recipe, std::shared_ptr<const data::Dataset> dataset, distributed::Runtime& runtime);
+
+  /// Collective. `keep_predictions`: also gather outputs and targets. `progress` is told samples done by this rank and in all.
+  struct Result {
+    Metrics metrics;
+    std::optional<Predictions> predictions;
+  };
+  Result run(Task& task, bool keep_predictions = false, const std::function<void(int64_t, int64_t)>& progress = {});
+
+  int64_t samples() const { return dataset_->samples(); }
+
+ private:
+  distributed::Runtime& runtime_;
+  std::shared_ptr<const data::Dataset> dataset_;
+  int64_t chunk_samples_;
+  int workers_, prefetch_;
+  uint64_t seed_;
+};
+
+}  // namespace tessera::launcher

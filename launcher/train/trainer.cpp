@@ -1,0 +1,267 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "launcher/train/trainer.h"
+
+#include <fmt/core.h>
+#include <sys/resource.h>
+
+#include <algorithm>
+
+#include "core/checkpoint/export.h"
+#include "core/checkpoint/import.h"
+#include "core/checkpoint/retention.h"
+#include "core/config/hash.h"
+#include "core/data/dealing.h"
+#include "core/data/sampler.h"
+#include "distributed/affinity.h"
+#include "launcher/job/together.h"
+#include "launcher/report/summary.h"
+#include "launcher/train/stop_signal.h"
+#include "recipes/registry.h"
+
+namespace tessera::launcher {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+
+void warn(const std::string& text) { fmt::print(stderr, "tessera: warning: {}\n", text); }
+
+data::BatchGeometry geometry_of(const config::Recipe& recipe) { return {recipe.batch.global_samples, recipe.batch.micro_samples}; }
+
+int64_t peak_memory_bytes() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  return static_cast<int64_t>(usage.ru_maxrss) * 1024;
+}
+
+}  // namespace
+
+Trainer::Trainer(Job job, const config::KindRegistry& registry, const TrainOptions& options, distributed::Runtime& runtime)
+    : job_(std::move(job)),
+      runtime_(runtime),
+      folder_(job_.recipe().run.out, runtime),
+      checkpoints_(folder_.checkpoints(), static_cast<int>(job_.recipe().checkpoint.keep_last), runtime) {
+  together(runtime_, [&] { build(); });
+  on_rank_0(runtime_, [&] { checkpoint::remove_leftovers(folder_.checkpoints()); });
+  restore(options, registry);
+  on_rank_0(runtime_, [&] { write_file_atomically(folder_.recipe(), job_.text, ErrorKind::runtime); });
+}
+
+void Trainer::build() {
+  const config::Recipe& r = recipe();
+  set_kernel_threads(static_cast<int>(r.run.threads));
+  // Data sets read their files in the background while the model is built.
+  train_data_ = recipes::open_dataset(r.data, "train");
+  evaluation_data_ = recipes::open_dataset(r.data, r.evaluate.split);
+  total_steps_ = r.train.steps ? *r.train.steps
+                               : data::steps_of_epochs(static_cast<double>(*r.train.epochs), train_data_->samples(), r.batch.global_samples);
+  if (total_steps_ == 0) {
+    throw Error(ErrorKind::usage, fmt::format("{} samples are less than one batch of {}", train_data_->samples(), r.batch.global_samples),
+                "batch.global_samples", "lower it or train more epochs");
+  }
+  quanta_ = data::deal_quanta(r.sync.dealing == "strided" ? data::Dealing::strided : data::Dealing::contiguous, r.batch.quanta(),
+                              runtime_.size(), runtime_.rank());
+  learner_ = std::make_unique<Learner>(r, recipes::make_task(r), total_steps_, runtime_);
+  evaluator_ = std::make_unique<Evaluator>(r, evaluation_data_, runtime_);
+  if (r.init.weights) {
+    checkpoint::import_weights(learner_->weights(), *r.init.weights, r.init.strict);
+    learner_->restored();
+  }
+}
+
+void Trainer::restore(const TrainOptions& options, const config::KindRegistry& registry) {
+  std::optional<checkpoint::Checkpoint> found;
+  if (options.resume == "none") {
+    on_rank_0(runtime_, [&] { set_aside_checkpoints(); });
+  } else if (options.resume == "auto") {
+    std::vector<std::string> skipped;
+    found = checkpoints_.newest_sound(skipped);
+    if (first()) {
+      for (const std::string& line : skipped) warn("skipped a checkpoint: " + line);
+    }
+  } else {
+    found = checkpoints_.open(options.resume);
+  }
+  if (!found) return;
+  together(runtime_, [&] {
+    check_same_run(found->manifest, options, registry);
+    checkpoint::read_into(*found, learner_->state());
+  });
+  learner_->restored();
+  steps_done_ = last_saved_step_ = found->manifest.step;
+  earlier_wall_s_ = found->manifest.wall_s;
+  if (first()) fmt::print("resumed from {} (step {})\n", found->path.string(), steps_done_);
+}
+
+void Trainer::check_same_run(const checkpoint::Manifest& manifest, const TrainOptions& options, const config::KindRegistry& registry) const {
+  const Job earlier = job_from_text(manifest.recipe, "the checkpoint's recipe", registry);
+  config::require_same_mathematics(config::compare(earlier.resolved, job_.resolved), options.force);
+  if (manifest.data_set != train_data_->fingerprint() && !options.force) {
+    throw Error(ErrorKind::data, "the training data is not what the checkpoint was trained on", "data",
+                "give the same data, start anew with --resume none, or accept it with --force");
+  }
+  if (first() && manifest.platform != platform_fingerprint()) {
+    warn(fmt::format("the checkpoint was written on another platform, so bits may differ from a run that stayed there: '{}', now '{}'",
+                     manifest.platform, platform_fingerprint()));
+  }
+}
+
+/// A run that starts anew must not find the earlier one's checkpoints; they are kept under another name.
+void Trainer::set_aside_checkpoints() const {
+  if (!std::filesystem::exists(folder_.checkpoints())) return;
+  for (int number = 1;; ++number) {
+    const std::filesystem::path aside = folder_.path() / fmt::format("checkpoints.{}", number);
+    if (std::filesystem::exists(aside)) continue;
+    std::filesystem::rename(folder_.checkpoints(), aside);
+    fmt::print("starting anew; earlier checkpoints were moved to {}\n", aside.string());
+    return;
+  }
+}
+
+bool Trainer::already_done() const {
+  if (steps_done_ < total_steps_) return false;
+  const auto summary = read_summary(folder_.summary());
+  return summary && summary->status == "done" && summary->steps == steps_done_;
+}
+
+int Trainer::run() {
+  bool done = false;
+  on_rank_0(runtime_, [&] {
+    done = already_done();
+    if (done) fmt::print("nothing left to train in {}\n{}\n", folder_.path().string(), describe(*read_summary(folder_.summary())));
+  });
+  std::vector<int64_t> flag = {done ? 1 : 0};
+  runtime_.world().broadcast(flag, 0, distributed::ReadyEvent::now(), "finished run").wait();
+  if (flag[0] == 1) return kExitDone;
+
+  reporter_ = std::make_unique<Reporter>(first(), ReportPaths{folder_.metrics(), folder_.tensorboard()}, steps_done_, total_steps_,
+                                         static_cast<double>(total_steps_ * recipe().batch.global_samples) /
+                                             static_cast<double>(train_data_->samples()),
+                                         recipe().train.log_every_steps, learner_->task().metric_names());
+  reporter_->recipe(job_.text);
+  start_loader();
+  while (steps_done_ < total_steps_) {
+    const StepReport report = run_step();
+    const bool stop = report.votes.stop > 0 && steps_done_ < total_steps_;
+    if (evaluation_due() && !stop) evaluate();
+    if ((save_due(report) || stop) && steps_done_ < total_steps_) {
+      if (!save() && stop) throw AgreedError(Error(ErrorKind::checkpoint, "stopped on request, but the checkpoint could not be saved", folder_.path().string(), "resume from the last sound one"));
+    }
+    if (stop) return finish("stopped", kExitStopped);
+  }
+  if (last_evaluation_step_ != steps_done_) evaluate();
+  if (last_saved_step_ != steps_done_ && !save()) {
+    throw AgreedError(Error(ErrorKind::checkpoint, "training is finished, but its last checkpoint could not be saved", folder_.path().string(),
+                            "free some space and run the same command again: it resumes from the last sound one"));
+  }
+  return finish("done", kExitDone);
+}
+
+void Trainer::start_loader() {
+  const config::Recipe& r = recipe();
+  const auto seed = static_cast<uint64_t>(r.run.seed);
+  loader_ = std::make_unique<data::Loader>(train_data_, std::make_shared<data::PermutationSampler>(train_data_->samples(), seed),
+                                           geometry_of(r), seed);
+  loader_->start(steps_done_, total_steps_, [quanta = quanta_](int64_t) { return quanta; },
+                 {static_cast<int>(r.data.workers), static_cast<int>(r.data.prefetch_quanta)});
+}
+
+StepReport Trainer::run_step() {
+  const auto start = Clock::now();
+  const double waited_before_s = loader_->waited_s();
+  const int64_t step = steps_done_;
+  runtime_.set_step(step);
+  const auto source = [&](int64_t pass, size_t, int64_t quantum) { return pass == 0 ? loader_->next() : loader_->load(step, quantum); };
+  const StepReport report = learner_->step(step, quanta_, source, votes());
+  ++steps_done_;
+  last_loss_ = report.metrics.mean(0);
+  reporter_->step({steps_done_, epochs_done(), &report.metrics, report.learning_rate, report.gradient_norm, recipe().batch.global_samples,
+                   seconds_since(start), loader_->waited_s() - waited_before_s, report.overlap.communicating_s, report.overlap.exposed_s,
+                   report.passes});
+  return report;
+}
+
+Votes Trainer::votes() const {
+  Votes votes;
+  const bool out_of_time = first() && recipe().train.max_wall_s && seconds_since(started_) > *recipe().train.max_wall_s;
+  votes.stop = stop_requested() || out_of_time;
+  votes.save = first() && recipe().checkpoint.every_s && seconds_since(last_save_) > *recipe().checkpoint.every_s;
+  return votes;
+}
+
+double Trainer::epochs_done() const { return static_cast<double>(samples_seen()) / static_cast<double>(train_data_->samples()); }
+
+bool Trainer::evaluation_due() const {
+  const config::EvaluateConfig& e = recipe().evaluate;
+  if (e.every_steps && steps_done_ % *e.every_steps == 0) return true;
+  if (!e.every_epochs) return false;
+  const int64_t samples = train_data_->samples() * *e.every_epochs;
+  return samples_seen() / samples > (samples_seen() - recipe().batch.global_samples) / samples;
+}
+
+bool Trainer::save_due(const StepReport& report) const {
+  const auto& every = recipe().checkpoint.every_steps;
+  return (every && steps_done_ % *every == 0) || report.votes.save > 0;
+}
+
+void Trainer::evaluate() {
+  const Evaluator::Result result = evaluator_->run(learner_->task());
+  last_evaluation_.clear();
+  for (size_t i = 0; i < result.metrics.names().size(); ++i) last_evaluation_.emplace_back(result.metrics.names()[i], result.metrics.mean(i));
+  last_evaluation_step_ = steps_done_;
+  reporter_->evaluation(steps_done_, recipe().evaluate.split, last_evaluation_);
+}
+
+bool Trainer::save() {
+  runtime_.set_phase("checkpoint");
+  const auto failed = checkpoints_.save(make_manifest(), learner_->state());
+  last_save_ = Clock::now();
+  if (failed && first()) warn(fmt::format("the checkpoint of step {} was not saved, the last sound one stays: {}", steps_done_, failed->what()));
+  if (!failed) last_saved_step_ = steps_done_;
+  return !failed;
+}
+
+checkpoint::Manifest Trainer::make_manifest() const {
+  checkpoint::Manifest manifest;
+  manifest.step = steps_done_;
+  manifest.samples_seen = samples_seen();
+  manifest.samples_per_epoch = train_data_->samples();
+  manifest.recipe = job_.text;
+  manifest.recipe_hash = job_.hash;
+  manifest.platform = platform_fingerprint();
+  manifest.data_set = train_data_->fingerprint();
+  manifest.seed = static_cast<uint64_t>(recipe().run.seed);
+  manifest.world_size = static_cast<uint32_t>(runtime_.size());
+  manifest.saved_at_s = std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
+  manifest.wall_s = wall_s();
+  return manifest;
+}
+
+double Trainer::wall_s() const { return earlier_wall_s_ + seconds_since(started_); }
+
+int Trainer::finish(const std::string& status, int exit_status) {
+  std::vector<int64_t> peak = {peak_memory_bytes()};
+  runtime_.world().all_reduce(peak, peak, distributed::ReduceOp::max, distributed::ReadyEvent::now(), "peak memory").wait();
+  on_rank_0(runtime_, [&] {
+    Summary summary;
+    summary.status = status;
+    summary.steps = steps_done_;
+    summary.samples_seen = samples_seen();
+    summary.epochs = epochs_done();
+    summary.ranks = runtime_.size();
+    summary.parameters = learner_->parameters().parameter_elements();
+    summary.weights_sha256 = checkpoint::weights_sha256(learner_->weights());
+    summary.train_loss = last_loss_;
+    summary.evaluation = last_evaluation_;
+    summary.samples_per_s = reporter_->samples_per_s();
+    summary.step_ms_median = reporter_->step_ms_median();
+    summary.wall_s = wall_s();
+    summary.peak_memory_bytes = peak[0];
+    write_summary(folder_.summary(), summary);
+    reporter_->say(describe(summary));
+  });
+  return exit_status;
+}
+
+}  // namespace tessera::launcher
