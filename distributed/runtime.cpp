@@ -33,8 +33,6 @@ uint64_t random_nonce() {
   return (static_cast<uint64_t>(device()) << 32) | device();
 }
 
-void barrier(Communicator& world) { world.barrier(ReadyEvent::now(), "start").wait(); }
-
 }  // namespace
 
 Runtime::Runtime() : Runtime(Options{}) {}
@@ -84,18 +82,24 @@ void Runtime::start_watchdog() {
     words = std::to_string(random_nonce());
     if (hosts() > 1) {
       listener = std::make_unique<watchdog::HubListener>();
-      words += " " + listener->address().text();
+      words = fmt::format("{} {}", words, listener->address().text());
     }
   }
   words = all_gather_texts(*world_, words, "start of the watchdog").front();
   const uint64_t nonce = std::stoull(words);
   const std::string name = fmt::format("/tessera-{:016x}-{}", nonce, leader);
 
+  // The first rank of a host makes the segment, then the others open it; a failure is everybody's.
   std::unique_ptr<watchdog::SlotTable> table;
-  if (rank() == leader) table = std::make_unique<watchdog::SlotTable>(name, size(), true);
-  barrier(*world_);
-  if (rank() != leader) table = std::make_unique<watchdog::SlotTable>(name, size(), false);
-  barrier(*world_);
+  for (const bool create : {true, false}) {
+    std::optional<Error> failure;
+    try {
+      if (create == (rank() == leader)) table = std::make_unique<watchdog::SlotTable>(name, size(), create);
+    } catch (const Error& error) {
+      failure = error;
+    }
+    if (const auto agreed = agree(failure)) throw *agreed;
+  }
   if (rank() == leader) table->unlink();
 
   std::unique_ptr<watchdog::HostLink> link;

@@ -15,8 +15,9 @@ struct FrameHeader {
 };
 
 void append(std::vector<std::byte>& to, const void* data, size_t size_bytes) {
-  const auto* bytes = static_cast<const std::byte*>(data);
-  to.insert(to.end(), bytes, bytes + size_bytes);
+  const size_t before = to.size();
+  to.resize(before + size_bytes);
+  if (size_bytes > 0) std::memcpy(to.data() + before, data, size_bytes);
 }
 
 bool would_block() { return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR || errno == ENOTCONN; }
