@@ -6,10 +6,12 @@
 #include <array>
 #include <cmath>
 #include <cstring>
+#include <filesystem>
 #include <future>
 
 #include "core/base/error.h"
 #include "core/base/hash.h"
+#include "core/config/fields.h"
 #include "core/data/idx_file.h"
 
 namespace tessera::data {
@@ -112,6 +114,18 @@ class IdxDataset final : public Dataset {
 };
 
 }  // namespace
+
+void IdxConfig::declare(config::Fields& fields) {
+  using config::Effect;
+  fields.add("root", root,
+             {.doc = "folder of train-images-idx3-ubyte, t10k-labels-idx1-ubyte and so on, plain or .gz",
+              .effect = Effect::free,
+              .required = true});
+  fields.add("mean", mean, {.doc = "inputs are (pixel / 255 - mean) / std"});
+  fields.add("std", std, {.doc = "see mean", .above = 0});
+  fields.add("classes", classes, {.doc = "labels lie in 0..classes-1", .minimum = 1});
+  fields.add("limit_samples", limit_samples, {.doc = "use only the first samples of a split; 0: all", .unit = "samples", .minimum = 0});
+}
 
 std::unique_ptr<Dataset> open_idx(const IdxConfig& config, std::string_view split) {
   const std::array<std::string, 2> splits = {"train", "test"};

@@ -3,21 +3,26 @@
 #pragma once
 
 #include <cstdint>
-#include <filesystem>
 #include <memory>
+#include <string>
 #include <string_view>
 
 #include "core/data/dataset.h"
+
+namespace tessera::config {
+class Fields;
+}
 
 namespace tessera::data {
 
 /// Keys of the `data` block.
 struct IdxConfig {
-  std::filesystem::path root;  ///< holds train-images-idx3-ubyte[.gz], t10k-labels-idx1-ubyte[.gz], ...
-  double mean = 0.0;           ///< inputs are (pixel / 255 - mean) / std
+  std::string root;   ///< holds train-images-idx3-ubyte[.gz], t10k-labels-idx1-ubyte[.gz], ...
+  double mean = 0.0;  ///< inputs are (pixel / 255 - mean) / std
   double std = 1.0;
   int64_t classes = 10;
   int64_t limit_samples = 0;  ///< take only the first samples of a split; 0: all
+  void declare(config::Fields& fields);
 };
 
 /// Split "train" or "test". `inputs` f32 images [1, H, W], `targets` i64 []. Names, headers, counts and labels are

@@ -8,6 +8,7 @@
 
 #include "core/base/error.h"
 #include "core/base/hash.h"
+#include "core/config/fields.h"
 #include "core/format/half.h"
 #include "core/format/safetensors.h"
 
@@ -149,6 +150,16 @@ class TensorsDataset final : public Dataset {
 };
 
 }  // namespace
+
+void TensorsConfig::declare(config::Fields& fields) {
+  using config::Effect;
+  fields.add("root", root, {.doc = "folder that the files are relative to", .effect = Effect::free});
+  fields.add("train", train, {.doc = "safetensors file with tensors inputs and targets", .effect = Effect::free});
+  fields.add("validation", validation, {.doc = "such a file, for evaluation", .effect = Effect::free});
+  fields.add("test", test, {.doc = "such a file, for evaluation", .effect = Effect::free});
+  fields.add("classes", classes, {.doc = "integer targets lie in 0..classes-1; 0: as many as the targets show", .minimum = 0});
+  fields.add("limit_samples", limit_samples, {.doc = "use only the first samples of a split; 0: all", .unit = "samples", .minimum = 0});
+}
 
 std::unique_ptr<Dataset> open_tensors(const TensorsConfig& config, std::string_view split) {
   std::vector<std::string> known;

@@ -9,6 +9,10 @@
 
 #include "core/data/dataset.h"
 
+namespace tessera::config {
+class Fields;
+}
+
 namespace tessera::data {
 
 /// Keys of the `data` block. A split whose file is not given does not exist.
@@ -19,6 +23,7 @@ struct TensorsConfig {
   std::string test;
   int64_t classes = 0;        ///< integer targets lie in [0, classes); 0: one more than the largest of the split
   int64_t limit_samples = 0;  ///< take only the first samples of a split; 0: all
+  void declare(config::Fields& fields);
 };
 
 /// `inputs` [N, ...]: f32, f16, bf16, u8 become f32 (u8 as 0..255), i64 and i32 become i64; [N, C, H, W] are images.

@@ -4,10 +4,12 @@
 #include <gtest/gtest.h>
 #include <zlib.h>
 
-#include <cstring>
+#include <fstream>
 #include <functional>
+#include <limits>
 
-#include "core/base/file.h"
+#include "core/base/error.h"
+#include "core/config/fields.h"
 #include "core/data/idx_file.h"
 #include "tests/core/data/temporary_folder.h"
 
@@ -65,21 +67,20 @@ class IdxTest : public testing::Test {
     labels_ = idx(0x0801, {5}, std::string("\0\1\2\3\4", 5));
   }
 
-  void write(const std::string& name, const std::string& content) {
-    write_file_atomically(folder_.path() / name, content, ErrorKind::data);
-  }
+  /// Thousands of small files: without write_file_atomically's wait for the disk.
+  void write(const std::string& name, const std::string& content) { std::ofstream(folder_.path() / name, std::ios::binary) << content; }
   void write_train() {
     write("train-images-idx3-ubyte.gz", gzip(images_));
     write("train-labels-idx1-ubyte", labels_);
   }
-  IdxConfig config() const {
-    IdxConfig config;
-    config.root = folder_.path();
-    return config;
+  IdxConfig settings() const {
+    IdxConfig idx;
+    idx.root = folder_.path();
+    return idx;
   }
   /// Opens and reads everything.
   std::string read_error() {
-    return error_of([&] { open_idx(config(), "train")->fingerprint(); });
+    return error_of([&] { open_idx(settings(), "train")->fingerprint(); });
   }
 
   TemporaryFolder folder_;
@@ -88,7 +89,7 @@ class IdxTest : public testing::Test {
 
 TEST_F(IdxTest, ReadsAndNormalises) {
   write_train();
-  IdxConfig with = config();
+  IdxConfig with = settings();
   with.mean = 0.5;
   with.std = 0.25;
   const auto dataset = open_idx(with, "train");
@@ -109,22 +110,22 @@ TEST_F(IdxTest, ReadsAndNormalises) {
 
 TEST_F(IdxTest, TheFingerprintIsOfTheContents) {
   write_train();
-  const std::string fingerprint = open_idx(config(), "train")->fingerprint();
+  const std::string fingerprint = open_idx(settings(), "train")->fingerprint();
   EXPECT_EQ(fingerprint.size(), 16u);
   std::filesystem::remove(folder_.path() / "train-images-idx3-ubyte.gz");
   write("train-images-idx3-ubyte", images_);
-  EXPECT_EQ(open_idx(config(), "train")->fingerprint(), fingerprint);
+  EXPECT_EQ(open_idx(settings(), "train")->fingerprint(), fingerprint);
   images_.back() ^= 1;
   write("train-images-idx3-ubyte", images_);
-  EXPECT_NE(open_idx(config(), "train")->fingerprint(), fingerprint);
+  EXPECT_NE(open_idx(settings(), "train")->fingerprint(), fingerprint);
 }
 
 TEST_F(IdxTest, LimitSamples) {
   write_train();
-  IdxConfig limited = config();
+  IdxConfig limited = settings();
   limited.limit_samples = 2;
   EXPECT_EQ(open_idx(limited, "train")->samples(), 2);
-  EXPECT_NE(open_idx(limited, "train")->fingerprint(), open_idx(config(), "train")->fingerprint());
+  EXPECT_NE(open_idx(limited, "train")->fingerprint(), open_idx(settings(), "train")->fingerprint());
   limited.limit_samples = 100;
   EXPECT_EQ(open_idx(limited, "train")->samples(), 5);
   limited.limit_samples = -1;
@@ -136,20 +137,26 @@ TEST_F(IdxTest, MissingFilesAndSplits) {
   IdxConfig debian;
   debian.root = "/usr/share/datasets/absent";
   expect_in("install the Debian package dataset-fashion-mnist", error_of([&] { open_idx(debian, "train"); }));
-  expect_in("there is no split 'valid'; there is train, test", error_of([&] { open_idx(config(), "valid"); }));
+  expect_in("there is no split 'valid'; there is train, test", error_of([&] { open_idx(settings(), "valid"); }));
   write_train();
-  expect_in("t10k-images-idx3-ubyte", error_of([&] { open_idx(config(), "test"); }));
+  expect_in("t10k-images-idx3-ubyte", error_of([&] { open_idx(settings(), "test"); }));
+}
+
+TEST_F(IdxTest, DeclaresItsKeys) {
+  std::vector<std::string> paths;
+  for (const config::KeyInfo& key : config::default_keys<IdxConfig>()) paths.push_back(key.path);
+  EXPECT_EQ(paths, (std::vector<std::string>{"root", "mean", "std", "classes", "limit_samples"}));
 }
 
 TEST_F(IdxTest, BadKeys) {
   write_train();
-  IdxConfig bad = config();
+  IdxConfig bad = settings();
   bad.std = 0;
   expect_in("data.std", error_of([&] { open_idx(bad, "train"); }));
-  bad = config();
+  bad = settings();
   bad.mean = std::numeric_limits<double>::infinity();
   expect_in("data.mean", error_of([&] { open_idx(bad, "train"); }));
-  bad = config();
+  bad = settings();
   bad.classes = 0;
   expect_in("data.classes", error_of([&] { open_idx(bad, "train"); }));
 }
@@ -189,14 +196,14 @@ TEST_F(IdxTest, EveryTruncationOfThePlainFileIsAnError) {
 /// A flipped bit may pass only where it changes nothing (time and system in the gzip header).
 TEST_F(IdxTest, EveryFlippedBitIsFoundOrHarmless) {
   write_train();
-  const std::string good = gzip(images_), fingerprint = open_idx(config(), "train")->fingerprint();
+  const std::string good = gzip(images_), fingerprint = open_idx(settings(), "train")->fingerprint();
   int found = 0;
   for (size_t bit = 0; bit < good.size() * 8; ++bit) {
     std::string bad = good;
     bad[bit / 8] = static_cast<char>(bad[bit / 8] ^ (1 << bit % 8));
     write("train-images-idx3-ubyte.gz", bad);
     try {
-      EXPECT_EQ(open_idx(config(), "train")->fingerprint(), fingerprint) << bit;
+      EXPECT_EQ(open_idx(settings(), "train")->fingerprint(), fingerprint) << bit;
     } catch (const Error& error) {
       ++found;
       EXPECT_EQ(error.kind(), ErrorKind::data);

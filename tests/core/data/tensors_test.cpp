@@ -6,6 +6,7 @@
 #include <functional>
 #include <limits>
 
+#include "core/config/fields.h"
 #include "core/data/loader.h"
 #include "core/format/safetensors_writer.h"
 #include "tests/core/data/temporary_folder.h"
@@ -22,19 +23,19 @@ class TensorsTest : public testing::Test {
     for (const auto& [name, tensor] : tensors) writer.write(tensor);
     writer.close();
   }
-  TensorsConfig config() const {
-    TensorsConfig config;
-    config.root = folder_.path();
-    config.train = "train.safetensors";
-    return config;
+  TensorsConfig settings() const {
+    TensorsConfig tensors;
+    tensors.root = folder_.path();
+    tensors.train = "train.safetensors";
+    return tensors;
   }
   Batch first_batch(int64_t samples) const {
-    const std::shared_ptr<const Dataset> dataset = open_tensors(config(), "train");
+    const std::shared_ptr<const Dataset> dataset = open_tensors(settings(), "train");
     return *EvaluationLoader(dataset, samples, 1, 0).next();
   }
   std::string error_with(const std::vector<std::pair<std::string, Tensor>>& tensors, int64_t classes = 0) {
     write(tensors);
-    TensorsConfig with = config();
+    TensorsConfig with = settings();
     with.classes = classes;
     try {
       open_tensors(with, "train");
@@ -68,7 +69,7 @@ TEST_F(TensorsTest, ImagesBecomeChannelsLast) {
   const Tensor back = contiguous(images);
   for (int i = 0; i < 120; ++i) EXPECT_EQ(back.data<float>()[i], static_cast<float>(i));
   EXPECT_EQ(batch.at("targets").data<int64_t>()[1], 1);
-  EXPECT_EQ(open_tensors(config(), "train")->classes(), 2);
+  EXPECT_EQ(open_tensors(settings(), "train")->classes(), 2);
 }
 
 TEST_F(TensorsTest, DTypesAreConverted) {
@@ -81,7 +82,7 @@ TEST_F(TensorsTest, DTypesAreConverted) {
   write({{"inputs", counting<uint8_t>({2, 2}, 254)}, {"targets", counting<float>({2, 3})}});
   EXPECT_EQ(first_batch(2).at("inputs").data<float>()[1], 255.0f);
   EXPECT_EQ(first_batch(2).at("targets").data<float>()[5], 5.0f);
-  EXPECT_FALSE(open_tensors(config(), "train")->classes().has_value());
+  EXPECT_FALSE(open_tensors(settings(), "train")->classes().has_value());
 
   write({{"inputs", counting<int32_t>({3, 4})}, {"targets", counting<uint8_t>({3})}});  // tokens
   EXPECT_EQ(first_batch(3).at("inputs").data<int64_t>()[11], 11);
@@ -96,15 +97,15 @@ TEST_F(TensorsTest, NonFiniteInputsPass) {
 
 TEST_F(TensorsTest, FingerprintsAreOfTheContents) {
   write({{"inputs", counting<float>({3, 2})}, {"targets", counting<int64_t>({3})}});
-  const std::string one = open_tensors(config(), "train")->fingerprint();
-  TensorsConfig limited = config();
+  const std::string one = open_tensors(settings(), "train")->fingerprint();
+  TensorsConfig limited = settings();
   limited.limit_samples = 2;
   EXPECT_EQ(open_tensors(limited, "train")->samples(), 2);
   EXPECT_NE(open_tensors(limited, "train")->fingerprint(), one);
   write({{"other", counting<uint8_t>({1})}, {"inputs", counting<float>({3, 2})}, {"targets", counting<int64_t>({3})}});
-  EXPECT_EQ(open_tensors(config(), "train")->fingerprint(), one);
+  EXPECT_EQ(open_tensors(settings(), "train")->fingerprint(), one);
   write({{"inputs", counting<float>({3, 2}, 1)}, {"targets", counting<int64_t>({3})}});
-  EXPECT_NE(open_tensors(config(), "train")->fingerprint(), one);
+  EXPECT_NE(open_tensors(settings(), "train")->fingerprint(), one);
 }
 
 TEST_F(TensorsTest, WhatDoesNotFitIsAnError) {
@@ -121,8 +122,14 @@ TEST_F(TensorsTest, WhatDoesNotFitIsAnError) {
   EXPECT_EQ(error_with({{"inputs", inputs}, {"targets", targets}}, 3), "no error");
 }
 
+TEST_F(TensorsTest, DeclaresItsKeys) {
+  std::vector<std::string> paths;
+  for (const config::KeyInfo& key : config::default_keys<TensorsConfig>()) paths.push_back(key.path);
+  EXPECT_EQ(paths, (std::vector<std::string>{"root", "train", "validation", "test", "classes", "limit_samples"}));
+}
+
 TEST_F(TensorsTest, SplitsAreTheFilesGiven) {
-  TensorsConfig two = config();
+  TensorsConfig two = settings();
   two.test = "test.safetensors";
   try {
     open_tensors(two, "validation");
