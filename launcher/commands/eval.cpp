@@ -46,12 +46,13 @@ std::string read_weights(const EvalArguments& arguments, const config::Recipe& r
 }
 
 void write_predictions(const std::filesystem::path& path, const Predictions& predictions) {
-  const auto shape_of = [](const Tensor& tensor) { return std::vector<int64_t>(tensor.shape().begin(), tensor.shape().end()); };
-  const auto spelled = [](DType dtype) { return dtype == DType::i64 ? "I64" : "F32"; };
-  SafetensorsWriter writer(path, {{"outputs", spelled(predictions.outputs.dtype()), shape_of(predictions.outputs)},
-                                  {"targets", spelled(predictions.targets.dtype()), shape_of(predictions.targets)}});
-  for (const Tensor& tensor : {predictions.outputs, predictions.targets}) writer.write({tensor.bytes(), tensor.size_bytes()});
-  writer.finish();
+  const auto entry_of = [](const char* name, const Tensor& tensor) {
+    return SafetensorsEntry{name, tensor.dtype(), {tensor.shape().begin(), tensor.shape().end()}};
+  };
+  SafetensorsWriter writer(path, {entry_of("outputs", predictions.outputs), entry_of("targets", predictions.targets)}, {}, ErrorKind::data);
+  writer.write(predictions.outputs);
+  writer.write(predictions.targets);
+  writer.close();
 }
 
 }  // namespace
