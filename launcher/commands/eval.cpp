@@ -4,6 +4,7 @@
 #include "core/checkpoint/import.h"
 #include "core/checkpoint/model_state.h"
 #include "core/format/safetensors_writer.h"
+#include "core/kernels/kernels.h"
 #include "core/nn/flat_parameters.h"
 #include "launcher/commands/commands.h"
 #include "launcher/job/together.h"

@@ -5,6 +5,7 @@
 
 #include "core/base/file.h"
 #include "core/base/hash.h"
+#include "core/kernels/kernels.h"
 #include "core/data/dataset.h"
 #include "distributed/affinity.h"
 #include "launcher/commands/commands.h"

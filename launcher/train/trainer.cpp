@@ -10,6 +10,7 @@
 #include "core/checkpoint/import.h"
 #include "core/checkpoint/retention.h"
 #include "core/config/hash.h"
+#include "core/kernels/kernels.h"
 #include "core/data/dealing.h"
 #include "core/data/sampler.h"
 #include "distributed/affinity.h"
