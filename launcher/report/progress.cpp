@@ -29,7 +29,8 @@ std::string clock_text(double seconds) {
   return hours > 0 ? fmt::format("{}:{:02}:{:02}", hours, minutes, rest) : fmt::format("{}:{:02}", minutes, rest);
 }
 
-Progress::Progress(bool enabled) : enabled_(enabled), terminal_(isatty(STDOUT_FILENO) == 1) {}
+Progress::Progress(bool enabled)
+    : enabled_(enabled), terminal_(isatty(STDOUT_FILENO) == 1), last_(std::chrono::steady_clock::now()) {}
 
 Progress::~Progress() { clear(); }
 
