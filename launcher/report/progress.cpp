@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "launcher/report/progress.h"
 
+#include <fcntl.h>
 #include <fmt/core.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <cmath>
 #include <cstdio>
+
+#include "distributed/mpi/environment.h"
 
 namespace tessera::launcher {
 namespace {
@@ -20,6 +23,20 @@ size_t terminal_columns() {
   return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 1 ? size.ws_col : kDefaultColumns;
 }
 
+/// mpirun gives rank 0 a pseudo-terminal even where its own output goes to a file, so its own output is what counts.
+bool launcher_writes_to_terminal() {
+  const int output = open(fmt::format("/proc/{}/fd/1", getppid()).c_str(), O_WRONLY | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
+  if (output < 0) return false;
+  const bool terminal = isatty(output) == 1;
+  close(output);
+  return terminal;
+}
+
+bool writes_to_terminal() {
+  if (isatty(STDOUT_FILENO) != 1) return false;
+  return !distributed::mpi::started_by_launcher() || launcher_writes_to_terminal();
+}
+
 }  // namespace
 
 std::string clock_text(double seconds) {
@@ -30,7 +47,7 @@ std::string clock_text(double seconds) {
 }
 
 Progress::Progress(bool enabled)
-    : enabled_(enabled), terminal_(isatty(STDOUT_FILENO) == 1), last_(std::chrono::steady_clock::now()) {}
+    : enabled_(enabled), terminal_(writes_to_terminal()), last_(std::chrono::steady_clock::now()) {}
 
 Progress::~Progress() { clear(); }
 
