@@ -139,6 +139,7 @@ Committed commit(const std::filesystem::path& checkpoints, Manifest manifest, st
   add_parts(manifest, parts, temporary.string());
   check_files(temporary, manifest);
   const EncodedManifest encoded = encode(manifest);
+  decode(encoded.envelope, temporary.string());  // what cannot be read back must not become a checkpoint
   advised([&] {
     write_file(temporary / kTextFile, encoded.text);
     write_file(temporary / kManifestFile, encoded.envelope);

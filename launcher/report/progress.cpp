@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "launcher/report/progress.h"
 
-#include <fcntl.h>
 #include <fmt/core.h>
+#include <fcntl.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <cmath>
 #include <cstdio>
-
-#include "distributed/mpi/environment.h"
+#include <cstdlib>
+#include <filesystem>
 
 namespace tessera::launcher {
 namespace {
@@ -18,23 +18,24 @@ constexpr auto kTerminalInterval = std::chrono::milliseconds(100);
 constexpr auto kLineInterval = std::chrono::seconds(5);
 constexpr size_t kDefaultColumns = 80;
 
-size_t terminal_columns() {
+/// Where what we print ends up. mpirun gives each rank a pseudo-terminal of its own whatever becomes of the output, so that the
+/// question is what mpirun, our parent, has as its standard output.
+std::string output_path() {
+  const bool under_mpirun = std::getenv("OMPI_COMM_WORLD_RANK") != nullptr;
+  const std::string link = under_mpirun ? fmt::format("/proc/{}/fd/1", getppid()) : "/proc/self/fd/1";
+  std::error_code code;
+  return std::filesystem::read_symlink(link, code).string();
+}
+
+/// Columns of the terminal that the output goes to; nothing where it goes elsewhere.
+std::optional<size_t> terminal_columns() {
+  const int descriptor = open(output_path().c_str(), O_RDONLY | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
+  if (descriptor < 0) return std::nullopt;
   winsize size{};
-  return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 1 ? size.ws_col : kDefaultColumns;
-}
-
-/// mpirun gives rank 0 a pseudo-terminal even where its own output goes to a file, so its own output is what counts.
-bool launcher_writes_to_terminal() {
-  const int output = open(fmt::format("/proc/{}/fd/1", getppid()).c_str(), O_WRONLY | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
-  if (output < 0) return false;
-  const bool terminal = isatty(output) == 1;
-  close(output);
-  return terminal;
-}
-
-bool writes_to_terminal() {
-  if (isatty(STDOUT_FILENO) != 1) return false;
-  return !distributed::mpi::started_by_launcher() || launcher_writes_to_terminal();
+  const bool terminal = isatty(descriptor) == 1, sized = ioctl(descriptor, TIOCGWINSZ, &size) == 0;
+  close(descriptor);
+  if (!terminal) return std::nullopt;
+  return sized && size.ws_col > 1 ? size.ws_col : kDefaultColumns;
 }
 
 }  // namespace
@@ -47,19 +48,19 @@ std::string clock_text(double seconds) {
 }
 
 Progress::Progress(bool enabled)
-    : enabled_(enabled), terminal_(writes_to_terminal()), last_(std::chrono::steady_clock::now()) {}
+    : enabled_(enabled), columns_(enabled ? terminal_columns() : std::nullopt), last_(std::chrono::steady_clock::now()) {}
 
 Progress::~Progress() { clear(); }
 
 bool Progress::due() const {
-  return enabled_ && std::chrono::steady_clock::now() - last_ >= (terminal_ ? std::chrono::steady_clock::duration(kTerminalInterval) : kLineInterval);
+  return enabled_ && std::chrono::steady_clock::now() - last_ >= (columns_ ? std::chrono::steady_clock::duration(kTerminalInterval) : kLineInterval);
 }
 
 void Progress::update(std::string_view text) {
   if (!due()) return;
   last_ = std::chrono::steady_clock::now();
-  if (terminal_) {
-    fmt::print("\r\033[K{}", text.substr(0, terminal_columns() - 1));
+  if (columns_) {
+    fmt::print("\r\033[K{}", text.substr(0, *columns_ - 1));
     shown_ = true;
   } else {
     fmt::print("{}\n", text);

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -29,7 +31,7 @@ class Progress {
   void clear();
 
   bool enabled_;
-  bool terminal_;
+  std::optional<size_t> columns_;  // of the terminal; none: no terminal
   bool shown_ = false;
   std::chrono::steady_clock::time_point last_;
 };

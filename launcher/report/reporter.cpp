@@ -45,8 +45,8 @@ void Reporter::show(const StepLine& line) {
   const double remaining_s = static_cast<double>(total_steps_ - line.step) * seconds_ / static_cast<double>(step_ms_.size());
   std::string metrics;
   for (size_t i = 0; i < metric_names_.size(); ++i) metrics += fmt::format(" {} {:.4f}", metric_names_[i], line.metrics->mean(i));
-  progress_.update(fmt::format("epoch {:.2f}/{:.2f} step {}/{}{} lr {:.4g} {:.0f} samples/s ETA {}", line.epochs, total_epochs_, line.step,
-                               total_steps_, metrics, line.learning_rate, samples_per_s(), clock_text(remaining_s)));
+  progress_.update(fmt::format("step {}/{} ETA {} epoch {:.2f}/{:.2f}{} lr {:.4g} {:.0f} samples/s", line.step, total_steps_,
+                               clock_text(remaining_s), line.epochs, total_epochs_, metrics, line.learning_rate, samples_per_s()));
 }
 
 void Reporter::log(const StepLine& line) {

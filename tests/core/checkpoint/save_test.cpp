@@ -143,6 +143,19 @@ TEST_F(SaveTest, AMissingPartIsNoCommit) {
   EXPECT_FALSE(std::filesystem::exists(temporary));
 }
 
+TEST_F(SaveTest, TextOfAnyBytesComesBackAndABadNameIsRefused) {
+  Manifest manifest = manifest_at(1);
+  manifest.recipe = manifest.platform = manifest.data_set = "not UTF-8: \xff\xfe";
+  save(checkpoints_, manifest, some_state(1));
+  EXPECT_EQ(open_checkpoint(folder_of(checkpoints_, 1)).manifest.recipe, manifest.recipe);
+  std::vector<StateEntry> state = some_state(1);
+  state[0].name = "\xff";
+  EXPECT_NE(error_of([&] { save(checkpoints_, manifest_at(2), state); }).find("is not UTF-8"), std::string::npos);
+  state[0].name = state[1].name;
+  EXPECT_NE(error_of([&] { save(checkpoints_, manifest_at(2), state); }).find("'conv.bias'"), std::string::npos);
+  EXPECT_EQ(list_checkpoints(checkpoints_).size(), 1u);
+}
+
 /// Limits the size of files, as a full disk does, while it lives.
 class FileSizeLimit {
  public:
