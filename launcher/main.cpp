@@ -66,6 +66,16 @@ void add_checkpoint(CLI::App& app, std::string& folder, std::string& file, Comma
   commands[command] = [&] { return checkpoint_export(folder, file); };
 }
 
+/// What the command line has too much or too little of. Under mpirun all ranks see it, and the first of them says it.
+int refuse(const CLI::App& app, const CLI::ParseError& error) {
+  const std::vector<std::string> unknown = app.remaining(true);
+  const std::string what = unknown.empty() ? error.what() : "unknown command or option '" + unknown.front() + "'";
+  return run_on_all_ranks([&](tessera::distributed::Runtime& runtime) {
+    together(runtime, [&] { throw tessera::Error(tessera::ErrorKind::usage, what.substr(0, what.find('\n')), "command line", "see tessera --help"); });
+    return tessera::kExitUsage;
+  });
+}
+
 int run(int argc, char** argv) {
   CLI::App app("Tessera: distributed training whose result is a function of recipe and data alone", "tessera");
   app.require_subcommand(1);
@@ -83,7 +93,7 @@ int run(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? tessera::kExitDone : tessera::kExitUsage;
+    return error.get_exit_code() == 0 ? app.exit(error) : refuse(app, error);
   }
   const CLI::App* chosen = app.get_subcommands().front();
   while (!chosen->get_subcommands().empty()) chosen = chosen->get_subcommands().front();

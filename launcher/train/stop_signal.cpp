@@ -21,6 +21,7 @@ void catch_stop_signals() {
   action.sa_handler = handle;
   action.sa_flags = SA_RESTART;
   for (const int signal : {SIGUSR1, SIGTERM, SIGINT}) sigaction(signal, &action, nullptr);
+  std::signal(SIGXFSZ, SIG_IGN);  // a limit on file sizes (ulimit -f) shows as a failed write, which is reported, not as a death
 }
 
 bool stop_requested() { return requested.load(); }
