@@ -200,7 +200,8 @@ def training_cases():
         "adamw": adamw,
         "adamw_clip_warmup": adamw | clip | warmup,
         "adamw_decay_cosine": adamw | {"optimizer.weight_decay": 0.5} | cosine,
-        "adamw_betas_decay_clip_cosine": adamw | {"optimizer.beta1": 0.8, "optimizer.beta2": 0.95, "optimizer.weight_decay": 0.5} | clip | cosine,
+        "adamw_betas_decay_clip_cosine":
+            adamw | {"optimizer.beta1": 0.8, "optimizer.beta2": 0.95, "optimizer.weight_decay": 0.5} | clip | cosine,
     }
     return [training_case(name, recipe) for name, recipe in recipes.items()]
 
