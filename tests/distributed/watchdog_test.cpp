@@ -130,14 +130,13 @@ TEST(Diagnosis, ReceivesAndCirclesAndSilence) {
   EXPECT_EQ(diagnosis->trouble, Trouble::circle);
 }
 
-TEST(Diagnosis, SilenceOfTheHubIsNotBlamedOnOthers) {
-  std::vector<RankView> ranks{computing(), computing(), waiting_in(kWorld, 7, 1.3), waiting_in(kWorld, 7, 1.3)};
-  for (const size_t rank : {size_t{0}, size_t{1}}) ranks[rank].silent_s = 1.3;
-  ranks[1].unknowable = true;
-  const auto diagnosis = diagnose(ranks, 2);
-  ASSERT_TRUE(diagnosis);
-  EXPECT_EQ(diagnosis->culprits, std::vector<int>{0});
-  EXPECT_NE(report_line(ranks, kHosts, *diagnosis).find("nothing is known of other hosts"), std::string::npos);
+TEST(Diagnosis, OtherHostsAreHeardOfLater) {
+  std::vector<RankView> ranks{waiting_in(kWorld, 7, 1.3), computing()};
+  ranks[1].silent_s = 1.3;
+  ranks[1].remote = true;
+  EXPECT_FALSE(diagnose(ranks, 0));
+  ranks[1].silent_s = 1.6;
+  EXPECT_TRUE(diagnose(ranks, 0));
 }
 
 TEST(Table, IsSharedAndLeavesNothingBehind) {
@@ -161,7 +160,7 @@ TEST(Link, PassesSlotsBetweenThreeHosts) {
   auto listener = std::make_unique<HubListener>();
   const HubAddress address{listener->address().port, {"127.0.0.1"}};
   EXPECT_EQ(HubAddress::parse(address.text()).addresses, address.addresses);
-  const auto hub = make_hub(std::move(listener), nonce, leaders);
+  const auto hub = make_hub(std::move(listener), nonce, leaders, 0);
   const auto leaf_one = make_leaf(address, nonce, leaders, 1);
   const auto leaf_two = make_leaf(address, nonce, leaders, 2);
   const auto stranger = make_leaf(address, nonce + 1, leaders, 2);
@@ -174,6 +173,7 @@ TEST(Link, PassesSlotsBetweenThreeHosts) {
     slot.presence = Presence::alive;
     slot.rank = host < 3 ? host : 2;
     slot.step = host < 3 ? 100 + host : 666;
+    slot.heartbeat = 1;
     tables.back()->write(slot.rank, slot);
   }
   const auto complete = [&](SlotTable& table) {
@@ -190,6 +190,36 @@ TEST(Link, PassesSlotsBetweenThreeHosts) {
     std::this_thread::sleep_for(std::chrono::milliseconds(5));
   }
   EXPECT_EQ(tables[3]->read(0).presence, Presence::unknown) << "another job's watchdog gets nothing";
+}
+
+TEST(Link, OldSlotsDoNotReplaceNewOnes) {
+  const uint64_t nonce = 0x99;
+  const std::vector<int> leaders{0, 1};
+  auto listener = std::make_unique<HubListener>();
+  const HubAddress address{listener->address().port, {"127.0.0.1"}};
+  const auto hub = make_hub(std::move(listener), nonce, leaders, 0);
+  const auto leaf = make_leaf(address, nonce, leaders, 1);
+  const std::string name = "/tessera-test-old-" + std::to_string(getpid()) + "-";
+  SlotTable of_hub(name + "0", 2, true);
+  SlotTable of_leaf(name + "1", 2, true);
+  of_hub.unlink();
+  of_leaf.unlink();
+  RankSlot slot;
+  slot.presence = Presence::alive;
+  slot.rank = 1;
+  slot.heartbeat = 50;
+  of_hub.write(1, slot);  // came by another way
+  slot.heartbeat = 49;
+  of_leaf.write(1, slot);
+  slot.rank = 0;
+  slot.heartbeat = 7;
+  of_hub.write(0, slot);
+  while (of_leaf.read(0).heartbeat != 7) {  // the leaf sends before it gets; ctest ends it otherwise
+    hub->step(of_hub);
+    leaf->step(of_leaf);
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+  EXPECT_EQ(of_hub.read(1).heartbeat, 50u);
 }
 
 }  // namespace
