@@ -5,6 +5,8 @@
 
 #include <chrono>
 
+#include "core/base/activity.h"
+
 namespace tessera::distributed {
 
 std::string_view name_of(CollectiveKind kind) {
@@ -99,13 +101,13 @@ std::vector<std::shared_ptr<CommunicatorIdentity>> FlightRecorder::communicators
 }
 
 void FlightRecorder::set_step(int64_t step) {
-  activity_.fetch_add(1, std::memory_order_relaxed);
+  tick_activity();
   const std::lock_guard lock(mutex_);
   position_.step = step;
 }
 
 void FlightRecorder::set_phase(std::string_view phase) {
-  activity_.fetch_add(1, std::memory_order_relaxed);
+  tick_activity();
   const std::lock_guard lock(mutex_);
   position_.phase.assign(phase);
 }

@@ -85,9 +85,6 @@ class FlightRecorder {
   void set_phase(std::string_view phase);
   LoopPosition position() const;
 
-  /// Bumped by whoever makes progress with computing: that is how a slow rank is told from a stuck one.
-  std::atomic<uint64_t>& activity() { return activity_; }
-
   /// How many threads wait for a work, and since when the first of them does (0: none does).
   void wait_begins();
   void wait_ends();
@@ -102,7 +99,6 @@ class FlightRecorder {
   std::map<uint64_t, std::shared_ptr<const CollectiveRecord>> open_;
   std::vector<std::shared_ptr<CommunicatorIdentity>> communicators_;
   LoopPosition position_;
-  std::atomic<uint64_t> activity_{0};
   std::atomic<int> waiting_threads_{0};
   std::atomic<int64_t> waiting_since_ns_{0};
 };

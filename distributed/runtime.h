@@ -54,8 +54,6 @@ class Runtime {
   /// Where the training loop stands, for the diagnostics of all ranks: "backward of quantum 5".
   void set_step(int64_t step) { recorder_->set_step(step); }
   void set_phase(std::string_view phase) { recorder_->set_phase(phase); }
-  /// To be incremented while computing: it tells a slow rank from a stuck one.
-  std::atomic<uint64_t>& activity() { return recorder_->activity(); }
   FlightRecorder& recorder() { return *recorder_; }
   /// What the watchdog knows of all ranks; empty without one.
   std::vector<watchdog::RankView> watch() const;

@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <sched.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
 
@@ -16,10 +17,15 @@ namespace tessera::distributed::mpi {
 namespace {
 
 // How long the thread polls without a pause after data last moved, in nanoseconds: while a transfer runs, pauses cost
-// bandwidth. After that a peer is late, and polling takes time from the computation that shares the cores.
+// bandwidth. After that a peer is late, and a poll, some 10 us with its two context switches, takes time from whatever
+// computes on the core: longer if this rank only waits, shorter if there are more ranks than cores.
 constexpr int64_t kSteadyNs = 2'000'000;
+constexpr int64_t kSteadyWaitingNs = 20'000'000;
 constexpr int64_t kSteadyCrowdedNs = 200'000;
-constexpr double kPauseS = 100e-6;
+// Pauses grow with the time waited, so that they delay a late transfer by some 2 % of its lateness.
+constexpr int64_t kShortestPauseNs = 100'000;
+constexpr int64_t kLongestPauseNs = 500'000;
+constexpr int64_t kPausePart = 50;
 // How often abandoned requests are looked at.
 constexpr double kAbandonedPauseS = 0.05;
 
@@ -156,11 +162,15 @@ void Engine::wait_for_tasks(double seconds) {
 }
 
 void Engine::give_way(int64_t idle_ns) {
-  const int64_t steady_ns = crowded_.load(std::memory_order_relaxed) ? kSteadyCrowdedNs : kSteadyNs;
-  if (idle_ns < steady_ns) {
+  const bool waiting = recorder_->waiting_threads() > 0;
+  const bool crowded = crowded_.load(std::memory_order_relaxed);
+  if (idle_ns < (crowded ? kSteadyCrowdedNs : waiting ? kSteadyWaitingNs : kSteadyNs)) {
     sched_yield();
+  } else if (requests_.all_abandoned()) {
+    wait_for_tasks(kAbandonedPauseS);
   } else {
-    wait_for_tasks(requests_.all_abandoned() ? kAbandonedPauseS : kPauseS);
+    const int64_t longest_ns = waiting ? kShortestPauseNs : kLongestPauseNs;
+    wait_for_tasks(1e-9 * static_cast<double>(std::clamp(idle_ns / kPausePart, kShortestPauseNs, longest_ns)));
   }
 }
 

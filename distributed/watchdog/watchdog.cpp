@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "core/base/activity.h"
 #include "distributed/watchdog/watchdog.h"
 
 #include <fmt/format.h>
@@ -10,6 +9,7 @@
 #include <csignal>
 #include <cstdio>
 
+#include "core/base/activity.h"
 #include "distributed/affinity.h"
 
 namespace tessera::distributed::watchdog {
@@ -105,7 +105,7 @@ RankSlot Watchdog::own_slot(int64_t now_ns) {
   slot.presence = Presence::alive;
   slot.reporting = report_ ? (report_->culprits.empty() ? static_cast<int32_t>(hosts_.size()) : report_->culprits.front()) : -1;
   slot.heartbeat = ++heartbeat_;
-  slot.activity = recorder_->activity().load(std::memory_order_relaxed) + activity_ticks.load(std::memory_order_relaxed);
+  slot.activity = activity_ticks.load(std::memory_order_relaxed);
   const LoopPosition position = recorder_->position();
   slot.step = position.step;
   store_text(slot.phase, position.phase);

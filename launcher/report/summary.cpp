@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/base/file.h"
+#include "core/tensor/allocator.h"
 #include "launcher/report/progress.h"
 
 namespace tessera::launcher {
@@ -73,6 +74,15 @@ std::string describe(const Summary& s) {
       s.status, s.steps, s.samples_seen, s.epochs, s.ranks, s.ranks == 1 ? "" : "s", clock_text(s.wall_s), s.train_loss,
       evaluation.empty() ? " none" : evaluation, s.samples_per_s, s.step_ms_median, static_cast<double>(s.peak_memory_bytes) / 1048576.0,
       s.weights_sha256);
+}
+
+std::string describe_memory() {
+  const MemoryUse use = memory_use();
+  std::string text;
+  for (size_t i = 0; i < kMemoryCategories; ++i) {
+    text += fmt::format("{}{} {:.1f} MiB", text.empty() ? "" : ", ", name_of(static_cast<MemoryCategory>(i)), static_cast<double>(use.peak_bytes[i]) / 1048576.0);
+  }
+  return text;
 }
 
 }  // namespace tessera::launcher

@@ -32,5 +32,7 @@ void write_summary(const std::filesystem::path& path, const Summary& summary);
 std::optional<Summary> read_summary(const std::filesystem::path& path);
 /// The few lines that end a run.
 std::string describe(const Summary& summary);
+/// "parameters 0.2 MiB, gradients 0.7 MiB, ...": the most that this process held of each category at a time.
+std::string describe_memory();
 
 }  // namespace tessera::launcher

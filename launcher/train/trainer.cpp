@@ -91,6 +91,10 @@ void Trainer::restore(const TrainOptions& options, const config::KindRegistry& r
   });
   learner_->restored();
   steps_done_ = last_saved_step_ = found->manifest.step;
+  if (steps_done_ > total_steps_) {
+    throw AgreedError(Error(ErrorKind::usage, fmt::format("the run is at step {} already, but train asks for {} steps", steps_done_, total_steps_),
+                            found->path.string(), "train longer (train.epochs, train.steps), give another --out, or start anew with --resume none"));
+  }
   earlier_wall_s_ = found->manifest.wall_s;
   if (first()) fmt::print("resumed from {} (step {})\n", found->path.string(), steps_done_);
 }
@@ -261,6 +265,7 @@ int Trainer::finish(const std::string& status, int exit_status) {
     summary.peak_memory_bytes = peak[0];
     write_summary(folder_.summary(), summary);
     reporter_->say(describe(summary));
+    reporter_->say("  memory of rank 0: " + describe_memory());
   });
   return exit_status;
 }

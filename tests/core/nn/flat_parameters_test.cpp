@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/nn/flat_parameters.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <map>
+
+#include "core/autograd/engine.h"
+#include "core/nn/layers.h"
+#include "core/ops/loss.h"
+#include "core/optim/optimizer.h"
+#include "tests/core/nn/chain.h"
+
+namespace tessera::nn {
+namespace {
+
+/// Layers of sizes that are no multiple of anything.
+struct Model {
+  explicit Model(std::vector<std::string> order = {"first", "second", "third"}) {
+    const std::map<std::string, std::pair<int64_t, int64_t>> sizes = {{"first", {7, 5}}, {"second", {5, 11}}, {"third", {11, 3}}};
+    for (const std::string& name : order) chain.add_linear(name, sizes.at(name).first, sizes.at(name).second);
+    chain.name_tree();
+  }
+  Chain chain;
+};
+
+std::vector<float> copy_of(const Tensor& tensor) { return {tensor.data<float>(), tensor.data<float>() + tensor.elements()}; }
+
+void expect_zero_padding(const FlatParameters& parameters, const Tensor& flat) {
+  std::vector<bool> padding(static_cast<size_t>(parameters.flat_elements()), true);
+  for (const FlatSlot& slot : parameters.slots()) {
+    std::fill_n(padding.begin() + slot.offset_elements, slot.elements, false);
+  }
+  const std::vector<float> values = copy_of(flat);
+  for (size_t i = 0; i < values.size(); ++i) {
+    if (padding[i]) EXPECT_EQ(values[i], 0.0f) << "element " << i;
+  }
+}
+
+void backward(Chain& chain, FlatParameters& parameters) {
+  const Tensor inputs = Tensor::empty({4, 7});
+  initialise(inputs, Initialiser::normal(1.0f), 5, "inputs");
+  const std::vector<int64_t> targets = {0, 2, 1, 2};
+  ForwardContext context(true, 1, 0, 0);
+  const Variable logits = chain(Variable(inputs), context);
+  autograd::Engine().backward(ops::cross_entropy(logits, Tensor::of<int64_t>(targets, {4})), parameters.leaves());
+}
+
+TEST(FlatParameters, SlotsLieInOrderOnCacheLinesWithoutOverlap) {
+  Model model;
+  const FlatParameters parameters(model.chain, 1);
+  const std::vector<std::string> names = {"first.weight", "first.bias", "second.weight", "second.bias", "third.weight", "third.bias"};
+  const std::vector<int64_t> sizes = {35, 5, 55, 11, 33, 3}, offsets = {0, 48, 64, 128, 144, 192};
+  ASSERT_EQ(parameters.slots().size(), names.size());
+  for (size_t i = 0; i < names.size(); ++i) {
+    EXPECT_EQ(parameters.slots()[i].name, names[i]);
+    EXPECT_EQ(parameters.slots()[i].elements, sizes[i]);
+    EXPECT_EQ(parameters.slots()[i].offset_elements, offsets[i]);
+  }
+  EXPECT_EQ(parameters.flat_elements(), 208);
+  EXPECT_EQ(parameters.parameter_elements(), 142);
+  EXPECT_EQ(parameters.values().elements(), 208);
+  EXPECT_EQ(parameters.gradients().elements(), 208);
+  EXPECT_EQ(reinterpret_cast<uintptr_t>(parameters.values().bytes()) % kAlignmentBytes, 0u);
+  EXPECT_EQ(reinterpret_cast<uintptr_t>(parameters.gradients().bytes()) % kAlignmentBytes, 0u);
+}
+
+TEST(FlatParameters, ParametersAreViews) {
+  Model model;
+  const FlatParameters parameters(model.chain, 1);
+  size_t i = 0;
+  model.chain.for_each_parameter([&](Parameter& parameter) {
+    const FlatSlot& slot = parameters.slots()[i++];
+    EXPECT_EQ(parameter.value.shape(), slot.shape);
+    EXPECT_EQ(parameter.value.storage(), parameters.values().storage());
+    EXPECT_EQ(parameter.value.data<float>(), parameters.values().data<float>() + slot.offset_elements);
+    const Tensor gradient = FlatParameters::view(parameters.gradients(), slot);
+    EXPECT_EQ(gradient.shape(), slot.shape);
+    EXPECT_EQ(gradient.data<float>(), parameters.gradients().data<float>() + slot.offset_elements);
+  });
+  EXPECT_EQ(i, parameters.slots().size());
+}
+
+TEST(FlatParameters, ValuesDoNotDependOnTheOrderOfConstruction) {
+  Model one, other({"third", "first", "second"});
+  const FlatParameters first(one.chain, 9), second(other.chain, 9);
+  std::map<std::string, std::vector<float>> values;
+  for (const FlatSlot& slot : first.slots()) values[slot.name] = copy_of(FlatParameters::view(first.values(), slot));
+  EXPECT_NE(first.slots()[0].name, second.slots()[0].name);
+  for (const FlatSlot& slot : second.slots()) EXPECT_EQ(copy_of(FlatParameters::view(second.values(), slot)), values.at(slot.name)) << slot.name;
+  Model again;
+  EXPECT_NE(copy_of(FlatParameters(again.chain, 10).values()), copy_of(first.values()));
+}
+
+TEST(FlatParameters, PaddingStaysZeroThroughTraining) {
+  for (const bool adamw : {false, true}) {
+    Model model;
+    FlatParameters parameters(model.chain, 1);
+    expect_zero_padding(parameters, parameters.values());
+    const auto optimizer = adamw ? optim::make_adamw({.weight_decay = 0.1}, parameters)
+                                 : optim::make_sgd({.momentum = 0.9, .weight_decay = 0.1, .nesterov = true}, parameters);
+    const std::vector<float> before = copy_of(parameters.values());
+    for (int64_t update = 1; update <= 3; ++update) {
+      backward(model.chain, parameters);
+      optimizer->update(parameters, update, 0.1, 0.25);
+    }
+    EXPECT_NE(copy_of(parameters.values()), before);
+    expect_zero_padding(parameters, parameters.values());
+    expect_zero_padding(parameters, parameters.gradients());
+    for (const optim::StateBuffer& buffer : optimizer->state()) expect_zero_padding(parameters, buffer.flat);
+  }
+}
+
+TEST(FlatParameters, TheHookHearsOfEveryParameterOnce) {
+  struct Counter final : autograd::GradientHook {
+    void gradient_ready(size_t index) override { ++fired[index]; }
+    std::map<size_t, int> fired;
+  } counter;
+  Model model;
+  FlatParameters parameters(model.chain, 1);
+  parameters.set_hook(&counter);
+  backward(model.chain, parameters);
+  EXPECT_EQ(counter.fired, (std::map<size_t, int>{{0, 1}, {1, 1}, {2, 1}, {3, 1}, {4, 1}, {5, 1}}));
+  parameters.set_hook(nullptr);
+  backward(model.chain, parameters);
+  EXPECT_EQ(counter.fired[0], 1);
+}
+
+TEST(FlatParameters, BuffersOfTheSameLayoutAreZero) {
+  Model model;
+  const FlatParameters parameters(model.chain, 1);
+  const Tensor sums = parameters.zeros_like(MemoryCategory::gradients, DType::i64);
+  EXPECT_EQ(sums.dtype(), DType::i64);
+  ASSERT_EQ(sums.elements(), parameters.flat_elements());
+  for (int64_t i = 0; i < sums.elements(); ++i) EXPECT_EQ(sums.data<int64_t>()[i], 0);
+}
+
+TEST(FlatParameters, ValuesChangedMakesPackedCopiesStale) {
+  Model model;
+  FlatParameters parameters(model.chain, 1);
+  const uint64_t version = parameters.values().storage()->version();
+  parameters.values_changed();
+  EXPECT_GT(parameters.values().storage()->version(), version);
+}
+
+TEST(FlatParameters, AModelWithoutParametersIsEmpty) {
+  Chain chain;
+  chain.name_tree();
+  const FlatParameters parameters(chain, 1);
+  EXPECT_EQ(parameters.flat_elements(), 0);
+  EXPECT_TRUE(parameters.slots().empty());
+}
+
+}  // namespace
+}  // namespace tessera::nn

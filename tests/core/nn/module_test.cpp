@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/nn/module.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "core/base/error.h"
+#include "core/nn/flat_parameters.h"
+#include "core/nn/layers.h"
+#include "tests/core/nn/chain.h"
+
+namespace tessera::nn {
+namespace {
+
+std::vector<float> copy_of(const Variable& x) { return {x.value().data<float>(), x.value().data<float>() + x.value().elements()}; }
+
+Variable ones(const Shape& shape) {
+  const Tensor tensor = Tensor::empty(shape);
+  std::fill_n(tensor.data<float>(), tensor.elements(), 1.0f);
+  return Variable(tensor);
+}
+
+TEST(Module, TreesAreNamedAndVisitedDepthFirst) {
+  Chain root;
+  auto& block = root.append("block", std::make_unique<Chain>());
+  block.add_linear("inner", 3, 2);
+  root.add_linear("head", 2, 4);
+  root.name_tree();
+  std::vector<std::string> modules, parameters;
+  root.for_each_module([&](Module& module) { modules.push_back(module.path()); });
+  root.for_each_parameter([&](Parameter& parameter) { parameters.push_back(parameter.name); });
+  EXPECT_EQ(modules, (std::vector<std::string>{"", "block", "block.inner", "head"}));
+  EXPECT_EQ(parameters, (std::vector<std::string>{"block.inner.weight", "block.inner.bias", "head.weight", "head.bias"}));
+}
+
+TEST(Module, ConvolutionAndLinearStartAsInPyTorch) {
+  const Conv2d convolution({.in_channels = 6, .out_channels = 16, .kernel = 5});
+  const Linear linear(400, 120);
+  ASSERT_EQ(convolution.own_parameters().size(), 2u);
+  EXPECT_EQ(convolution.own_parameters()[0]->shape, (Shape{16, 6, 5, 5}));
+  EXPECT_EQ(convolution.own_parameters()[1]->shape, (Shape{16}));
+  for (const auto& parameter : convolution.own_parameters()) EXPECT_FLOAT_EQ(parameter->initialiser.spread, 1.0f / std::sqrt(150.0f));
+  EXPECT_EQ(linear.own_parameters()[0]->shape, (Shape{120, 400}));
+  for (const auto& parameter : linear.own_parameters()) EXPECT_FLOAT_EQ(parameter->initialiser.spread, 0.05f);
+}
+
+TEST(Module, DiagnosisNamesTheFirstModuleThatIsNotFinite) {
+  Chain root;
+  root.add_linear("fine", 2, 2);
+  root.add_linear("broken", 2, 2);
+  root.add_linear("after", 2, 2);
+  root.name_tree();
+  const FlatParameters parameters(root, 1);
+  parameters.values().data<float>()[parameters.slots()[2].offset_elements] = std::numeric_limits<float>::infinity();
+  ForwardContext calm(true, 1, 12, 3);
+  EXPECT_NO_THROW(root(ones({1, 2}), calm));
+  ForwardContext checking(true, 1, 12, 3);
+  checking.check_outputs();
+  try {
+    root(ones({1, 2}), checking);
+    FAIL() << "nothing was thrown";
+  } catch (const Error& error) {
+    const std::string text = error.what();
+    EXPECT_NE(text.find("'broken'"), std::string::npos) << text;
+    EXPECT_NE(text.find("step 12, quantum 3"), std::string::npos) << text;
+  }
+}
+
+TEST(Module, ActivationsHaveNames) {
+  EXPECT_EQ(activation_from("relu"), Activation::relu);
+  EXPECT_EQ(activation_from("tanh"), Activation::tanh);
+  EXPECT_EQ(activation_from("sigmoid"), Activation::sigmoid);
+  EXPECT_THROW(activation_from("gelo"), Error);
+}
+
+class DropoutTest : public testing::Test {
+ protected:
+  DropoutTest() : first_(chain_.append("first", std::make_unique<Dropout>(0.25))), second_(chain_.append("second", std::make_unique<Dropout>(0.25))) {
+    chain_.name_tree();
+  }
+
+  std::vector<float> draw(Module& module, uint64_t seed, int64_t step, int64_t quantum) {
+    ForwardContext context(true, seed, step, quantum);
+    return copy_of(module(ones({64, 100}), context));
+  }
+
+  Chain chain_;
+  Dropout &first_, &second_;
+};
+
+TEST_F(DropoutTest, DropsItsShareAndScalesTheRest) {
+  const std::vector<float> values = draw(first_, 1, 0, 0);
+  const auto dropped = std::count(values.begin(), values.end(), 0.0f);
+  EXPECT_NEAR(static_cast<double>(dropped) / 6400.0, 0.25, 0.025);
+  for (const float value : values) EXPECT_TRUE(value == 0.0f || value == 1.0f / 0.75f) << value;
+}
+
+TEST_F(DropoutTest, DoesNothingInEvaluation) {
+  ForwardContext context(false, 1, 0, 0);
+  EXPECT_EQ(copy_of(chain_(ones({64, 100}), context)), copy_of(ones({64, 100})));
+}
+
+TEST_F(DropoutTest, DrawsAreAFunctionOfTheirPlaceInTheRecipeAndTheData) {
+  const std::vector<float> values = draw(first_, 1, 4, 2);
+  EXPECT_EQ(draw(first_, 1, 4, 2), values);
+  EXPECT_NE(draw(first_, 2, 4, 2), values);
+  EXPECT_NE(draw(first_, 1, 5, 2), values);
+  EXPECT_NE(draw(first_, 1, 4, 3), values);
+  EXPECT_NE(draw(second_, 1, 4, 2), values);
+}
+
+TEST_F(DropoutTest, AModuleUsedTwiceDrawsOtherNumbers) {
+  ForwardContext context(true, 1, 0, 0);
+  const std::vector<float> once = copy_of(first_(ones({64, 100}), context));
+  const std::vector<float> twice = copy_of(first_(ones({64, 100}), context));
+  EXPECT_NE(once, twice);
+  EXPECT_EQ(once, draw(first_, 1, 0, 0));
+}
+
+}  // namespace
+}  // namespace tessera::nn
