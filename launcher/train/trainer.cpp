@@ -55,6 +55,7 @@ void Trainer::build() {
   // Data sets read their files in the background while the model is built.
   train_data_ = recipes::open_dataset(r.data, "train");
   evaluation_data_ = recipes::open_dataset(r.data, r.evaluate.split);
+  for (const auto& dataset : {train_data_, evaluation_data_}) recipes::check_data_fits(r, *dataset);
   total_steps_ = r.train.steps ? *r.train.steps
                                : data::steps_of_epochs(static_cast<double>(*r.train.epochs), train_data_->samples(), r.batch.global_samples);
   if (total_steps_ == 0) {
