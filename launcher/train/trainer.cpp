@@ -81,6 +81,7 @@ void Trainer::restore(const TrainOptions& options, const config::KindRegistry& r
     found = checkpoints_.newest_sound(skipped);
     if (first()) {
       for (const std::string& line : skipped) warn("skipped a checkpoint: " + line);
+      if (!found && !skipped.empty()) warn("there is no sound checkpoint left: training starts from the beginning");
     }
   } else {
     found = checkpoints_.open(options.resume);
