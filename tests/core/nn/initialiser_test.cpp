@@ -14,7 +14,8 @@ namespace {
 
 constexpr int64_t kMany = 100'000;
 
-std::vector<float> initialised(const Shape& shape, const Initialiser& initialiser, uint64_t seed = 1, std::string_view name = "fc1.weight") {
+std::vector<float> initialised(const Shape& shape, const Initialiser& initialiser, uint64_t seed = 1,
+                               std::string_view name = "fc1.weight") {
   const Tensor tensor = Tensor::empty(shape);
   initialise(tensor, initialiser, seed, name);
   return {tensor.data<float>(), tensor.data<float>() + tensor.elements()};
@@ -36,7 +37,8 @@ Moments moments_of(const std::vector<float>& values) {
 double neighbour_correlation(const std::vector<float>& values) {
   const Moments m = moments_of(values);
   double sum = 0.0;
-  for (size_t i = 0; i + 1 < values.size(); ++i) sum += (static_cast<double>(values[i]) - m.mean) * (static_cast<double>(values[i + 1]) - m.mean);
+  for (size_t i = 0; i + 1 < values.size(); ++i)
+    sum += (static_cast<double>(values[i]) - m.mean) * (static_cast<double>(values[i + 1]) - m.mean);
   return sum / m.variance / static_cast<double>(values.size());
 }
 

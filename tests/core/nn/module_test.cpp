@@ -78,7 +78,8 @@ TEST(Module, ActivationsHaveNames) {
 
 class DropoutTest : public testing::Test {
  protected:
-  DropoutTest() : first_(chain_.append("first", std::make_unique<Dropout>(0.25))), second_(chain_.append("second", std::make_unique<Dropout>(0.25))) {
+  DropoutTest()
+      : first_(chain_.append("first", std::make_unique<Dropout>(0.25))), second_(chain_.append("second", std::make_unique<Dropout>(0.25))) {
     chain_.name_tree();
   }
 

@@ -40,15 +40,17 @@ using Update = std::function<void(const Buffers&, int64_t begin, int64_t count)>
 
 Update sgd(float momentum, bool nesterov) {
   return [=](const Buffers& b, int64_t begin, int64_t count) {
-    kernels_for(Device::cpu).optimizer.sgd({count, 0.1f, momentum, 0.01f, 0.3f, nesterov, b.gradient.data<float>() + begin,
-                                            b.parameter.data<float>() + begin, momentum > 0.0f ? b.first.data<float>() + begin : nullptr});
+    kernels_for(Device::cpu)
+        .optimizer.sgd({count, 0.1f, momentum, 0.01f, 0.3f, nesterov, b.gradient.data<float>() + begin, b.parameter.data<float>() + begin,
+                        momentum > 0.0f ? b.first.data<float>() + begin : nullptr});
   };
 }
 
 Update adamw() {
   return [](const Buffers& b, int64_t begin, int64_t count) {
-    kernels_for(Device::cpu).optimizer.adamw({count, 0.1f, 0.9f, 0.999f, 1e-8f, 0.01f, 0.3f, 0.19f, 0.0447f, b.gradient.data<float>() + begin,
-                                              b.parameter.data<float>() + begin, b.first.data<float>() + begin, b.second.data<float>() + begin});
+    kernels_for(Device::cpu)
+        .optimizer.adamw({count, 0.1f, 0.9f, 0.999f, 1e-8f, 0.01f, 0.3f, 0.19f, 0.0447f, b.gradient.data<float>() + begin,
+                          b.parameter.data<float>() + begin, b.first.data<float>() + begin, b.second.data<float>() + begin});
   };
 }
 
@@ -83,7 +85,7 @@ TEST_P(UpdateTest, ThreadsDoNotShow) {
 INSTANTIATE_TEST_SUITE_P(Optimizers, UpdateTest,
                          testing::Values(std::pair{"sgd", sgd(0.0f, false)}, std::pair{"momentum", sgd(0.9f, false)},
                                          std::pair{"nesterov", sgd(0.9f, true)}, std::pair{"adamw", adamw()}),
-                         [](const auto& info) { return std::string(info.param.first); });
+                         [](const auto& optimizer) { return std::string(optimizer.param.first); });
 
 class OptimizerTest : public testing::Test {
  protected:

@@ -26,7 +26,9 @@ std::vector<double> factors(const Schedule& schedule, int64_t steps) {
   return all;
 }
 
-TEST(Schedule, ConstantIsOneFromTheFirstStep) { EXPECT_EQ(factors(*schedule_of("{kind: constant}", 3), 3), (std::vector<double>{1, 1, 1})); }
+TEST(Schedule, ConstantIsOneFromTheFirstStep) {
+  EXPECT_EQ(factors(*schedule_of("{kind: constant}", 3), 3), (std::vector<double>{1, 1, 1}));
+}
 
 TEST(Schedule, WarmUpEndsAtTheFullRateOnItsLastStep) {
   EXPECT_EQ(factors(*schedule_of("{kind: constant, warmup_steps: 4}", 6), 6), (std::vector<double>{0.25, 0.5, 0.75, 1, 1, 1}));

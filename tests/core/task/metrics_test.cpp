@@ -67,7 +67,8 @@ TEST(Classification, AddsLossAndHitsAndReturnsLogits) {
   const std::vector<int64_t> targets = {1, 1, 2};
   data::Batch batch;
   batch.samples = 3;
-  batch.tensors = {{std::string(data::kInputs), Tensor::of<float>(logits, {3, 3})}, {std::string(data::kTargets), Tensor::of<int64_t>(targets, {3})}};
+  batch.tensors = {{std::string(data::kInputs), Tensor::of<float>(logits, {3, 3})},
+                   {std::string(data::kTargets), Tensor::of<int64_t>(targets, {3})}};
   const double loss = std::log(3.0) + std::log(1.0 + 2.0 * std::exp(-5.0)) + std::log(std::exp(8.0) + std::exp(-1.0) + 1.0);
 
   EXPECT_EQ(task.metric_names(), (std::vector<std::string>{"loss", "accuracy"}));
