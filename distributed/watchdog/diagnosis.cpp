@@ -162,6 +162,9 @@ std::optional<Diagnosis> diagnose(const std::vector<RankView>& ranks, int observ
   } else {
     choose_worst(ranks, diagnosis);
   }
+  // What a stopped rank last said of itself may be older than what the observer knows: both are in the same step.
+  diagnosis.step = self.step;
+  if (!diagnosis.culprits.empty()) diagnosis.step = std::max(self.step, view(ranks, diagnosis.culprits.front()).slot.step);
   diagnosis.waiting_s = waited_s(self, diagnosis.trouble);
   if (diagnosis.waiting_s < patience_s(diagnosis.trouble)) return std::nullopt;
   return diagnosis;
@@ -190,10 +193,10 @@ std::string report_line(const std::vector<RankView>& ranks, const std::vector<st
   std::string line = fmt::format("tessera: waiting {:.1f} s for {}: {}", diagnosis.waiting_s, names(ranks, hosts, diagnosis.culprits),
                                  condition(first, diagnosis.trouble));
   if (diagnosis.trouble == Trouble::no_contact) return line + fmt::format("; it has not answered in {}", collective);
-  line += fmt::format(" at step {}, it has {} {}", first.slot.step, deed(diagnosis), collective);
+  line += fmt::format(" at step {}, it has {} {}", diagnosis.step, deed(diagnosis), collective);
   const bool stuck = diagnosis.trouble == Trouble::stuck;
   if (stuck) line += fmt::format("; last seen {:.1f} s ago", first.silent_s);
-  if (first.slot.phase[0] != '\0') line += fmt::format("{} in {}", stuck ? "" : ";", first.slot.phase.data());
+  if (first.slot.phase[0] != '\0' && first.slot.step == diagnosis.step) line += fmt::format("{} in {}", stuck ? "" : ";", first.slot.phase.data());
   return line;
 }
 

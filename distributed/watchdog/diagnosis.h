@@ -34,6 +34,7 @@ struct Diagnosis {
   bool entered = false;       ///< the culprits are in the collective, too
   OpenCollective collective;  ///< that is waited for
   double waiting_s = 0;       ///< for it, by the observer
+  int64_t step = 0;           ///< of that collective
 };
 
 /// Seconds without a sign of life after which a process counts as stopped, and of waiting before that is reported.

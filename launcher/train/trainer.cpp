@@ -55,6 +55,7 @@ void Trainer::build() {
   // Data sets read their files in the background while the model is built.
   train_data_ = recipes::open_dataset(r.data, "train");
   evaluation_data_ = recipes::open_dataset(r.data, r.evaluate.split);
+  for (const auto& dataset : {train_data_, evaluation_data_}) recipes::check_data_fits(r, *dataset);
   total_steps_ = r.train.steps ? *r.train.steps
                                : data::steps_of_epochs(static_cast<double>(*r.train.epochs), train_data_->samples(), r.batch.global_samples);
   if (total_steps_ == 0) {
@@ -80,6 +81,7 @@ void Trainer::restore(const TrainOptions& options, const config::KindRegistry& r
     found = checkpoints_.newest_sound(skipped);
     if (first()) {
       for (const std::string& line : skipped) warn("skipped a checkpoint: " + line);
+      if (!found && !skipped.empty()) warn("there is no sound checkpoint left: training starts from the beginning");
     }
   } else {
     found = checkpoints_.open(options.resume);
