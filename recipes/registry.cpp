@@ -9,6 +9,7 @@
 #include "core/optim/optimizer.h"
 #include "core/optim/schedule.h"
 #include "core/task/classification.h"
+#include "recipes/vision/cifar_resnet/cifar_resnet.h"
 #include "recipes/vision/lenet5/lenet5.h"
 #include "recipes/vision/mlp/mlp.h"
 
@@ -21,6 +22,7 @@ struct NoKeys {
 };
 
 std::unique_ptr<nn::Module> make_model(const config::KindBlock& block) {
+  if (block.kind == "cifar_resnet") return make_cifar_resnet(config::read_kind<CifarResnetConfig>(block));
   if (block.kind == "lenet5") return make_lenet5(config::read_kind<LeNet5Config>(block));
   if (block.kind == "mlp") return make_mlp(config::read_kind<MlpConfig>(block));
   TESSERA_ASSERT(false, "model kind '" + block.kind + "' is registered but not made");
@@ -63,6 +65,7 @@ void check_lenet5(const config::KindBlock& model, const data::Dataset& dataset) 
 
 config::KindRegistry make_registry() {
   config::KindRegistry registry;
+  registry.add<CifarResnetConfig>("model", "cifar_resnet", "residual networks of 6n + 2 layers for small images (He 2015)");
   registry.add<LeNet5Config>("model", "lenet5", "LeNet-5 for small grey images (LeCun 1998)");
   registry.add<MlpConfig>("model", "mlp", "multi-layer perceptron");
   registry.add<NoKeys>("task", "classification", "one class a sample: softmax cross-entropy, accuracy");

@@ -4,20 +4,28 @@
 namespace tessera::checkpoint {
 namespace {
 
-std::vector<StateEntry> entries_of(const nn::FlatParameters& parameters, const std::string& prefix, TensorRole role, const Tensor& flat) {
-  std::vector<StateEntry> entries;
-  for (const nn::FlatSlot& slot : parameters.slots()) entries.push_back({prefix + slot.name, role, nn::FlatParameters::view(flat, slot)});
-  return entries;
+StateEntry entry_of(const std::string& name, TensorRole role, const Tensor& flat, const nn::FlatSlot& slot) {
+  return {name, role, nn::FlatParameters::view(flat, slot)};
 }
 
 }  // namespace
 
-std::vector<StateEntry> parameter_entries(const nn::FlatParameters& parameters) {
-  return entries_of(parameters, "", TensorRole::parameter, parameters.values());
+std::vector<StateEntry> weight_entries(const nn::FlatParameters& parameters) {
+  std::vector<StateEntry> entries;
+  for (const nn::FlatSlot& slot : parameters.slots()) {
+    const TensorRole role = slot.kind == nn::SlotKind::parameter ? TensorRole::parameter : TensorRole::buffer;
+    entries.push_back(entry_of(slot.name, role, parameters.values(), slot));
+  }
+  return entries;
 }
 
 std::vector<StateEntry> optimizer_entries(const nn::FlatParameters& parameters, const std::string& buffer, const Tensor& flat) {
-  return entries_of(parameters, "optimizer." + buffer + ".", TensorRole::optimizer, flat);
+  std::vector<StateEntry> entries;
+  for (const nn::FlatSlot& slot : parameters.slots()) {
+    if (slot.kind != nn::SlotKind::parameter) continue;
+    entries.push_back(entry_of("optimizer." + buffer + "." + slot.name, TensorRole::optimizer, flat, slot));
+  }
+  return entries;
 }
 
 }  // namespace tessera::checkpoint

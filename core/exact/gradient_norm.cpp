@@ -19,6 +19,7 @@ double squared_gradient_norm(const nn::FlatParameters& parameters) {
   const SummationKernels& kernels = kernels_for(gradients.device()).summation;
   ExactScalar sum;
   for (const nn::FlatSlot& slot : parameters.slots()) {
+    if (slot.kind != nn::SlotKind::parameter) continue;
     const float* gradient = gradients.data<float>() + slot.offset_elements;
     for (int64_t start = 0; start < slot.elements; start += kNormBlockElements) {
       sum.add(kernels.sum_of_squares(std::min(kNormBlockElements, slot.elements - start), gradient + start));

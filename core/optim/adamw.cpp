@@ -18,7 +18,7 @@ class AdamW final : public Optimizer {
     const auto f32 = [](double value) { return static_cast<float>(value); };
     const auto count = static_cast<double>(update);
     kernels_for(parameters.values().device())
-        .optimizer.adamw({parameters.flat_elements(), f32(learning_rate), f32(config_.beta1), f32(config_.beta2), f32(config_.epsilon),
+        .optimizer.adamw({parameters.trained_elements(), f32(learning_rate), f32(config_.beta1), f32(config_.beta2), f32(config_.epsilon),
                           f32(config_.weight_decay), f32(gradient_scale), f32(1.0 - std::pow(config_.beta1, count)),
                           f32(std::sqrt(1.0 - std::pow(config_.beta2, count))), parameters.gradients().data<float>(),
                           parameters.values().data<float>(), first_.data<float>(), second_.data<float>()});

@@ -14,7 +14,7 @@ class Sgd final : public Optimizer {
   void update(nn::FlatParameters& parameters, int64_t, double learning_rate, double gradient_scale) override {
     const auto f32 = [](double value) { return static_cast<float>(value); };
     kernels_for(parameters.values().device())
-        .optimizer.sgd({parameters.flat_elements(), f32(learning_rate), f32(config_.momentum), f32(config_.weight_decay),
+        .optimizer.sgd({parameters.trained_elements(), f32(learning_rate), f32(config_.momentum), f32(config_.weight_decay),
                         f32(gradient_scale), config_.nesterov, parameters.gradients().data<float>(), parameters.values().data<float>(),
                         velocity_.data<float>()});
     parameters.values_changed();

@@ -18,7 +18,7 @@ namespace {
 /// Fills the model from --weights, --checkpoint or the newest sound checkpoint of the run; returns what was read.
 std::string read_weights(const EvalArguments& arguments, const config::Recipe& recipe, nn::FlatParameters& parameters,
                          distributed::Runtime& runtime) {
-  const auto entries = checkpoint::parameter_entries(parameters);
+  const auto entries = checkpoint::weight_entries(parameters);
   std::string source;
   if (arguments.weights) {
     source = *arguments.weights;

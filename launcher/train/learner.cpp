@@ -36,6 +36,7 @@ Learner::Learner(const config::Recipe& recipe, std::unique_ptr<Task> task, int64
       schedule_(optim::make_schedule(recipe.schedule, total_steps)),
       reduction_(reduction_of(recipe)),
       sync_(runtime.world(), parameters_, reduction_, recipe.batch.quanta(), recipe.sync.bucket_bytes.bytes),
+      quanta_(recipe.batch.quanta()),
       learning_rate_(recipe.optimizer.learning_rate),
       clip_norm_(recipe.optimizer.clip_norm),
       seed_(static_cast<uint64_t>(recipe.run.seed)) {}
@@ -83,6 +84,7 @@ void Learner::run_quantum(int64_t step, int64_t quantum, const data::Batch& batc
   nn::ForwardContext context(true, seed_, step, quantum);
   const QuantumLoss loss = task_->train(batch, context, pass.metrics);
   pass.weight.add(loss.weight);
+  parameters_.statistics_ready();
   runtime_.set_phase(fmt::format("backward of quantum {}", quantum));
   engine_.backward(loss.loss_sum, parameters_.leaves());
 }
@@ -119,6 +121,7 @@ void Learner::commit(int64_t step, StepReport& report, const std::vector<uint32_
   report.learning_rate = learning_rate_ * schedule_->factor(step);
   double scale = 1.0 / report.weight;
   if (clip_norm_ && report.gradient_norm > *clip_norm_) scale *= *clip_norm_ / report.gradient_norm;
+  parameters_.update_statistics(quanta_);
   optimizer_->update(parameters_, step + 1, report.learning_rate, scale);
   if (reduction_ == Reduction::exact) sync_.grid().follow(largest_bits);
 }
@@ -149,12 +152,13 @@ void Learner::diagnose_quantum(int64_t step, int64_t quantum, const data::Batch&
   context.check_outputs();
   const QuantumLoss loss = task_->train(batch, context, pass.metrics);
   if (!ops::all_finite(loss.loss_sum.value())) fail("the loss");
+  parameters_.statistics_ready();
   engine_.backward(loss.loss_sum, parameters_.leaves());
   const std::string tensor = first_not_finite(parameters_, parameters_.gradients());
   if (!tensor.empty()) fail("the gradient of tensor '" + tensor + "'");
 }
 
-std::vector<checkpoint::StateEntry> Learner::weights() const { return checkpoint::parameter_entries(parameters_); }
+std::vector<checkpoint::StateEntry> Learner::weights() const { return checkpoint::weight_entries(parameters_); }
 
 std::vector<checkpoint::StateEntry> Learner::state() const {
   std::vector<checkpoint::StateEntry> entries = weights();

@@ -78,6 +78,7 @@ class Learner {
   Reduction reduction_;
   distributed::GradientSync sync_;
   autograd::Engine engine_;
+  int64_t quanta_;  // of all ranks in a step
   double learning_rate_;
   std::optional<double> clip_norm_;
   uint64_t seed_;

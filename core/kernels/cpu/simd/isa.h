@@ -14,6 +14,7 @@ TESSERA_ISA_BEGIN
 ElementwiseKernels elementwise_kernels();
 PoolingKernels pooling_kernels();
 LossKernels loss_kernels();
+NormalisationKernels normalisation_kernels();
 OptimizerKernels optimizer_kernels();
 SummationKernels summation_kernels();
 /// bias_add and column_sums; matmul itself is oneDNN's.
