@@ -66,7 +66,10 @@ Runtime::Runtime(const Options& options) : recorder_(std::make_shared<FlightReco
 }
 
 Runtime::~Runtime() {
-  if (std::uncaught_exceptions() > exceptions_ && size() > 1) session_->abort(kExitOther);
+  if (std::uncaught_exceptions() > exceptions_ && size() > 1) {
+    abort(kExitOther,
+          fmt::format("tessera: rank {} on host {} ends the job: an error left it while others may wait for it", rank(), host()));
+  }
   if (size() > 1) recorder_->wait_until_none_open(Deadline::never());
   watchdog_.reset();
   world_.reset();
@@ -74,8 +77,7 @@ Runtime::~Runtime() {
 }
 
 void Runtime::exchange_hosts(const std::string& host) {
-  const std::vector<std::string> texts =
-      all_gather_texts(*world_, fmt::format("{} {}", session_->host_leader(), host), "names of hosts");
+  const std::vector<std::string> texts = all_gather_texts(*world_, fmt::format("{} {}", session_->host_leader(), host), "names of hosts");
   for (const std::string& text : texts) {
     leaders_.push_back(std::stoi(text));
     hosts_.push_back(text.substr(text.find(' ') + 1));
@@ -115,8 +117,8 @@ void Runtime::start_watchdog() {
     const auto address = watchdog::HubAddress::parse(text.substr(text.find(' ') + 1));
     if (hub != rank()) leaves.push_back(watchdog::make_leaf(address, nonce, leaders_, leader));
   }
-  watchdog_ = std::make_unique<watchdog::Watchdog>(rank(), hosts_, leaders_, recorder_, std::move(table), std::move(own_hub),
-                                                   std::move(leaves));
+  watchdog_ =
+      std::make_unique<watchdog::Watchdog>(rank(), hosts_, leaders_, recorder_, std::move(table), std::move(own_hub), std::move(leaves));
 }
 
 int Runtime::local_rank() const {
@@ -130,9 +132,7 @@ int Runtime::local_size() const {
 
 int Runtime::hosts() const { return static_cast<int>(std::set<int>(leaders_.begin(), leaders_.end()).size()); }
 
-std::vector<watchdog::RankView> Runtime::watch() const {
-  return watchdog_ ? watchdog_->ranks() : std::vector<watchdog::RankView>{};
-}
+std::vector<watchdog::RankView> Runtime::watch() const { return watchdog_ ? watchdog_->ranks() : std::vector<watchdog::RankView>{}; }
 
 std::optional<Error> Runtime::agree(const std::optional<Error>& mine) { return distributed::agree(*world_, mine, hosts_); }
 

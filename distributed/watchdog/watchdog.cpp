@@ -181,7 +181,8 @@ void Watchdog::print(const std::vector<RankView>& ranks, const Diagnosis& diagno
 
 void Watchdog::end_report(int64_t now_ns) {
   const std::string who = report_->culprits.empty() ? std::string("the job") : fmt::format("rank {}", report_->culprits.front());
-  print_line(fmt::format("tessera: {} goes on after {:.1f} s ({})", who, seconds(now_ns - report_->begin_ns), report_->collective.text.data()));
+  print_line(
+      fmt::format("tessera: {} goes on after {:.1f} s ({})", who, seconds(now_ns - report_->begin_ns), report_->collective.text.data()));
   report_.reset();
 }
 

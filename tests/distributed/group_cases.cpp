@@ -68,8 +68,9 @@ void identities_are_compared(Context& context) {
   runtime.require_same("recipe", "abc", "copy it");
   const std::string other = context.rank == context.size - 1 ? "abd" : "abc";
   const std::string place = "rank " + std::to_string(context.size - 1) + " on host " + runtime.host_names().back();
-  context.expect_error([&] { runtime.require_same("recipe", other, "copy it"); },
-                       "the ranks do not have the same recipe: rank 0 on host " + runtime.host_names().front() + " has abc, " + place + " has abd; copy it");
+  context.expect_error(
+      [&] { runtime.require_same("recipe", other, "copy it"); },
+      "the ranks do not have the same recipe: rank 0 on host " + runtime.host_names().front() + " has abc, " + place + " has abd; copy it");
 }
 
 void places_are_known(Context& context) {

@@ -73,8 +73,7 @@ TEST(Local, ChainsRunWhenTheirEventsAreReady) {
   std::vector<int64_t> sums{5, 7};
   std::vector<float> values(2);
   const Completion filled;
-  const Work reduced =
-      runtime.world().reduce_scatter(sums, sums, offsets, ReduceOp::sum, filled.event(), "bucket");
+  const Work reduced = runtime.world().reduce_scatter(sums, sums, offsets, ReduceOp::sum, filled.event(), "bucket");
   const ReadyEvent converted = reduced.then([&] { values = {static_cast<float>(sums[0]), static_cast<float>(sums[1])}; });
   const Work gathered = runtime.world().all_gather(values, values, offsets, converted, "bucket");
   EXPECT_FALSE(gathered.test());

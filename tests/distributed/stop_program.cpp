@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // mpirun -n N stop_program FOLDER: all-reduces in a loop, one a step, until FOLDER/done exists. Each rank writes its process
 // id to FOLDER/pid_RANK after a few steps. With FOLDER/slow_RANK, that rank computes until the file is gone.
+#include <unistd.h>
+
 #include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <thread>
-
-#include <unistd.h>
 
 #include "distributed/runtime.h"
 
