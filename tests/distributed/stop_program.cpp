@@ -8,6 +8,7 @@
 #include <fstream>
 #include <thread>
 
+#include "core/base/activity.h"
 #include "distributed/runtime.h"
 
 namespace {
@@ -37,7 +38,7 @@ int main(int argc, char** argv) {
     runtime.set_step(number);
     runtime.set_phase("backward of quantum 5");
     while (there(folder / ("slow_" + rank))) {
-      runtime.activity().fetch_add(1);
+      tessera::tick_activity();
       rest();
     }
     rest();
