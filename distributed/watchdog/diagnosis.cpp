@@ -196,7 +196,7 @@ std::string report_line(const std::vector<RankView>& ranks, const std::vector<st
   line += fmt::format(" at step {}, it has {} {}", diagnosis.step, deed(diagnosis), collective);
   const bool stuck = diagnosis.trouble == Trouble::stuck;
   if (stuck) line += fmt::format("; last seen {:.1f} s ago", first.silent_s);
-  if (first.slot.phase[0] != '\0' && first.slot.step == diagnosis.step) line += fmt::format("{} in {}", stuck ? "" : ";", first.slot.phase.data());
+  if (first.slot.phase[0] != '\0' && (stuck || first.slot.step == diagnosis.step)) line += fmt::format("{} in {}", stuck ? "" : ";", first.slot.phase.data());
   return line;
 }
 

@@ -67,7 +67,7 @@ TEST(Recipe, KindsAndBlocks) {
   const KindRegistry registry = small_registry();
   EXPECT_EQ(registry.list("optimizer").size(), 2u);
   EXPECT_EQ(registry.list("optimizer")[1]->doc, "Adam with decoupled weight decay");
-  EXPECT_EQ(registry.keys_of_kind(*registry.find("optimizer", "sgd"))[1].path, "optimizer.momentum");
+  EXPECT_EQ(registry.keys_of_kind(*registry.find("optimizer", "sgd"))[0].path, "optimizer.momentum");
   KindRegistry twice = registry;
   EXPECT_THROW(twice.add<NoKeys>("model", "linear", "again"), Error);
 }
