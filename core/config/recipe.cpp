@@ -69,10 +69,21 @@ void TrainConfig::declare(Fields& fields) {
              {.doc = "steps between two lines of metrics", .unit = "steps", .effect = Effect::free, .minimum = 1});
 }
 
+void ParameterGroup::declare(Fields& fields) {
+  fields.add("match", match,
+             {.doc = "pattern of full parameter names: * stands for any characters, ? for one, [a-c] for one of a set", .required = true});
+  fields.add("weight_decay", weight_decay, {.doc = "instead of optimizer.weight_decay; null: the same", .minimum = 0});
+  fields.add("learning_rate_factor", learning_rate_factor, {.doc = "multiplies the learning rate", .minimum = 0});
+  fields.add("frozen", frozen, {.doc = "never updated, and left out of the gradient norm"});
+}
+
 void OptimizerBlock::declare(Fields& fields) {
   KindBlock::declare(fields);
   fields.add("learning_rate", learning_rate, {.doc = "size of an update, before the schedule", .above = 0, .required = true});
   fields.add("clip_norm", clip_norm, {.doc = "scale the gradient down to this Euclidean norm; null: never", .above = 0});
+  fields.add("groups", groups, {.doc = "settings by parameter name; of a parameter the first match counts", .late = true});
+  fields.add("no_decay_on_norms_and_biases", no_decay_on_norms_and_biases,
+             {.doc = "no weight decay on parameters of one dim, unless a group says otherwise", .late = true});
 }
 
 void PrecisionConfig::declare(Fields& fields) {

@@ -51,9 +51,20 @@ struct TrainConfig {
   void declare(Fields& fields);
 };
 
+/// Settings of the parameters whose names match.
+struct ParameterGroup {
+  std::string match;
+  std::optional<double> weight_decay;
+  double learning_rate_factor = 1.0;
+  bool frozen = false;
+  void declare(Fields& fields);
+};
+
 struct OptimizerBlock : KindBlock {
   double learning_rate = 0;
   std::optional<double> clip_norm;
+  std::vector<ParameterGroup> groups;
+  bool no_decay_on_norms_and_biases = false;
   void declare(Fields& fields);
 };
 
