@@ -56,7 +56,7 @@ StepReport Learner::step(int64_t step, const std::vector<int64_t>& quanta, const
     sync_.grid().raise(largest_bits);
     reduce = true;
   }
-  report.gradient_norm = std::sqrt(squared_gradient_norm(parameters_)) / report.weight;
+  report.gradient_norm = std::sqrt(squared_gradient_norm(parameters_, optimizer_->frozen())) / report.weight;
   if (!std::isfinite(report.gradient_norm)) diagnose(step, quanta, source);
   commit(step, report, largest_bits);
   return report;
