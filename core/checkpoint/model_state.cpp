@@ -20,4 +20,8 @@ std::vector<StateEntry> optimizer_entries(const nn::FlatParameters& parameters, 
   return entries_of(parameters, "optimizer." + buffer + ".", TensorRole::optimizer, flat);
 }
 
+std::vector<StateEntry> average_entries(const nn::FlatParameters& parameters, const Tensor& flat) {
+  return entries_of(parameters, std::string(kAveragePrefix), TensorRole::average, flat);
+}
+
 }  // namespace tessera::checkpoint

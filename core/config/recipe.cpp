@@ -86,6 +86,11 @@ void OptimizerBlock::declare(Fields& fields) {
              {.doc = "no weight decay on parameters of one dim, unless a group says otherwise", .late = true});
 }
 
+void EmaConfig::declare(Fields& fields) {
+  fields.add("decay", decay,
+             {.doc = "share of the average of weights that an update keeps; null: no average", .minimum = 0, .below = 1, .late = true});
+}
+
 void PrecisionConfig::declare(Fields& fields) {
   fields.add("compute", compute, {.doc = "type that kernels compute in", .choices = {"f32", "bf16", "f16"}});
 }
@@ -144,6 +149,7 @@ void Recipe::declare(Fields& fields) {
   fields.add("train", train, {.doc = "how long to train, and what to log"});
   fields.add("optimizer", optimizer, {.doc = "how gradients update weights"});
   fields.add("schedule", schedule, {.doc = "learning rate over time"});
+  fields.add("ema", ema, {.doc = "exponential moving average of the weights, in checkpoints and exported on its own"});
   fields.add("device", device, {.doc = "where kernels run", .choices = {"cpu", "cuda"}});
   fields.add("precision", precision, {.doc = "types of numbers"});
   fields.add("memory", memory, {.doc = "what is traded for memory and launch time"});

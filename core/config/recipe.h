@@ -68,6 +68,11 @@ struct OptimizerBlock : KindBlock {
   void declare(Fields& fields);
 };
 
+struct EmaConfig {
+  std::optional<double> decay;
+  void declare(Fields& fields);
+};
+
 struct PrecisionConfig {
   std::string compute = "f32";
   void declare(Fields& fields);
@@ -122,6 +127,7 @@ struct Recipe {
   TrainConfig train;
   OptimizerBlock optimizer;
   KindBlock schedule{"constant"};
+  EmaConfig ema;
   std::string device = "cpu";
   PrecisionConfig precision;
   MemoryConfig memory;

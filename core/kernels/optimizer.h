@@ -80,6 +80,14 @@ struct LambSquares {
   double* direction;
 };
 
+/// average = kept * average + share * parameter.
+struct AverageUpdate {
+  int64_t elements;
+  float kept, share;
+  const float* parameter;
+  float* average;
+};
+
 struct OptimizerKernels {
   void (*sgd)(const SgdUpdate&);
   void (*adam)(const AdamUpdate&);
@@ -87,6 +95,7 @@ struct OptimizerKernels {
   void (*lars)(const LarsUpdate&);
   void (*lamb_moments)(const LambUpdate&, const LambSquares&);  ///< updates the moments
   void (*lamb_step)(const LambUpdate&);                         ///< moves the parameters along the direction that the moments give
+  void (*average)(const AverageUpdate&);
 };
 
 }  // namespace tessera

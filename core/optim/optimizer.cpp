@@ -31,4 +31,12 @@ std::unique_ptr<Optimizer> make_optimizer(const config::OptimizerBlock& block, c
   TESSERA_ASSERT(false, "optimizer kind '" + block.kind + "' is registered but not made");
 }
 
+int64_t state_buffers(const config::OptimizerBlock& block) {
+  if (block.kind == "sgd") return config::read_kind<SgdConfig>(block).momentum > 0.0 ? 1 : 0;
+  if (block.kind == "lars") return 1;
+  if (block.kind != "rmsprop") return 2;
+  const auto rmsprop = config::read_kind<RmsPropConfig>(block);
+  return 1 + (rmsprop.momentum > 0.0 ? 1 : 0) + (rmsprop.centered ? 1 : 0);
+}
+
 }  // namespace tessera::optim

@@ -101,4 +101,7 @@ std::unique_ptr<Optimizer> make_lamb(const LambConfig& config, const nn::FlatPar
 void register_optimizers(config::KindRegistry& registry);
 std::unique_ptr<Optimizer> make_optimizer(const config::OptimizerBlock& block, const nn::FlatParameters& parameters);
 
+/// How many numbers of state a parameter has.
+int64_t state_buffers(const config::OptimizerBlock& block);
+
 }  // namespace tessera::optim

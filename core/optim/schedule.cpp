@@ -42,7 +42,7 @@ Pointer after_warmup(int64_t warmup_steps, Curve curve) {
 
 [[noreturn]] void refuse(const char* key, const std::string& what, int64_t total_steps, const char* fix) {
   const std::string path = std::string("schedule.") + key;
-  throw Error(ErrorKind::usage, fmt::format("{} {}, but training has {} steps", path, what, total_steps), path, fix);
+  throw Error(ErrorKind::usage, fmt::format("it {}, but training has {} steps", what, total_steps), path, fix);
 }
 
 void check_warmup(int64_t warmup_steps, int64_t total_steps) {

@@ -5,6 +5,7 @@
 #include <fstream>
 #include <map>
 
+#include "core/base/error.h"
 #include "core/config/load.h"
 #include "core/config/resolve.h"
 #include "core/config/yaml.h"

@@ -54,6 +54,8 @@ TEST(RecipeHash, LateKeysCountOnceTheyAreUsed) {
   const std::string hash = recipe_hash(resolve_with());
   EXPECT_EQ(recipe_hash(resolve_with({"optimizer.groups=[]"})), hash);
   EXPECT_EQ(recipe_hash(resolve_with({"optimizer.no_decay_on_norms_and_biases=false"})), hash);
+  EXPECT_EQ(recipe_hash(resolve_with({"ema={decay: null}"})), hash);
+  EXPECT_NE(recipe_hash(resolve_with({"ema.decay=0.999"})), hash);
   const std::string grouped = recipe_hash(resolve_with({"optimizer.groups=[{match: a, frozen: true}]"}));
   EXPECT_NE(recipe_hash(resolve_with({"optimizer.groups=[{match: a, frozen: false}]"})), grouped);
   EXPECT_NE(recipe_hash(resolve_with({"optimizer.groups=[{match: b, frozen: true}]"})), grouped);

@@ -8,6 +8,7 @@
 #include "core/base/error.h"
 #include "core/config/yaml.h"
 #include "core/exact/gradient_norm.h"
+#include "core/optim/average.h"
 #include "core/optim/optimizer.h"
 #include "tests/core/nn/chain.h"
 
@@ -110,8 +111,33 @@ TEST_F(UpdatePlanTest, EveryKindIsMade) {
   for (const auto* kind : registry.list("optimizer")) {
     config::OptimizerBlock block;
     block.kind = kind->name;
-    EXPECT_NO_THROW(make_optimizer(block, *parameters_)->update(*parameters_, 1, 0.1, 1.0)) << kind->name;
+    const auto optimizer = make_optimizer(block, *parameters_);
+    EXPECT_NO_THROW(optimizer->update(*parameters_, 1, 0.1, 1.0)) << kind->name;
+    EXPECT_EQ(static_cast<int64_t>(optimizer->state().size()), state_buffers(block)) << kind->name;
   }
+}
+
+TEST_F(UpdatePlanTest, StateBuffersAreThoseThatAreMade) {
+  for (const char* text : {"{kind: sgd, momentum: 0.9}", "{kind: rmsprop, momentum: 0.9}", "{kind: rmsprop, centered: true}",
+                           "{kind: rmsprop, momentum: 0.9, centered: true}"}) {
+    config::OptimizerBlock block;
+    block.node = config::parse_yaml(text, "x.yaml");
+    block.kind = block.node.find("kind")->text();
+    EXPECT_EQ(static_cast<int64_t>(make_optimizer(block, *parameters_)->state().size()), state_buffers(block)) << text;
+  }
+}
+
+TEST_F(UpdatePlanTest, TheAverageFollowsTheWeights) {
+  WeightAverage average(*parameters_, 0.75);
+  const float start = parameters_->values().data<float>()[0];
+  average.follow(*parameters_, 1);
+  EXPECT_EQ(average.flat().data<float>()[0], start);
+  parameters_->values().data<float>()[0] = start + 1.0f;
+  average.follow(*parameters_, 2);
+  EXPECT_NEAR(average.flat().data<float>()[0], start + 0.25f, 1e-6f);
+  average.follow(*parameters_, 3);
+  EXPECT_NEAR(average.flat().data<float>()[0], start + 0.4375f, 1e-6f);
+  EXPECT_EQ(average.flat().data<float>()[1], parameters_->values().data<float>()[1]);
 }
 
 TEST_F(UpdatePlanTest, KeysOfSgdThatDoNotGoTogether) {

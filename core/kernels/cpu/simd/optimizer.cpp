@@ -179,8 +179,18 @@ void lamb_step(const LambUpdate& args) {
   });
 }
 
+void average(const AverageUpdate& args) {
+  parallel_ranges(args.elements, [&](int64_t begin, int64_t end) {
+    const float kept = args.kept, share = args.share;
+    const float* parameter = args.parameter;
+    float* out = args.average;
+#pragma GCC ivdep
+    for (int64_t i = begin; i < end; ++i) out[i] = kept * out[i] + share * parameter[i];
+  });
+}
+
 }  // namespace
 
-OptimizerKernels optimizer_kernels() { return {sgd, adam, rmsprop, lars, lamb_moments, lamb_step}; }
+OptimizerKernels optimizer_kernels() { return {sgd, adam, rmsprop, lars, lamb_moments, lamb_step, average}; }
 
 TESSERA_ISA_END
