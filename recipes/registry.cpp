@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "core/base/error.h"
+#include "core/data/cifar10.h"
 #include "core/data/idx.h"
 #include "core/data/tensors.h"
 #include "core/optim/optimizer.h"
@@ -69,6 +70,7 @@ config::KindRegistry make_registry() {
   registry.add<LeNet5Config>("model", "lenet5", "LeNet-5 for small grey images (LeCun 1998)");
   registry.add<MlpConfig>("model", "mlp", "multi-layer perceptron");
   registry.add<NoKeys>("task", "classification", "one class a sample: softmax cross-entropy, accuracy");
+  registry.add<data::Cifar10Config>("data", "cifar10", "CIFAR-10, binary version");
   registry.add<data::IdxConfig>("data", "idx", "MNIST's file format, plain or .gz");
   registry.add<data::TensorsConfig>("data", "tensors", "`inputs` and `targets` of safetensors files");
   optim::register_optimizers(registry);
@@ -82,6 +84,7 @@ std::unique_ptr<Task> make_task(const config::Recipe& recipe) {
 }
 
 std::shared_ptr<const data::Dataset> open_dataset(const config::DataBlock& block, std::string_view split) {
+  if (block.kind == "cifar10") return data::open_cifar10(config::read_kind<data::Cifar10Config>(block), split);
   if (block.kind == "idx") return data::open_idx(config::read_kind<data::IdxConfig>(block), split);
   if (block.kind == "tensors") return data::open_tensors(config::read_kind<data::TensorsConfig>(block), split);
   TESSERA_ASSERT(false, "data kind '" + block.kind + "' is registered but not made");

@@ -39,7 +39,9 @@ Learner::Learner(const config::Recipe& recipe, std::unique_ptr<Task> task, int64
       quanta_(recipe.batch.quanta()),
       learning_rate_(recipe.optimizer.learning_rate),
       clip_norm_(recipe.optimizer.clip_norm),
-      seed_(static_cast<uint64_t>(recipe.run.seed)) {}
+      seed_(static_cast<uint64_t>(recipe.run.seed)) {
+  if (recipe.ema.decay) average_.emplace(parameters_, *recipe.ema.decay);
+}
 
 StepReport Learner::step(int64_t step, const std::vector<int64_t>& quanta, const QuantumSource& source, const Votes& votes) {
   StepReport report{Metrics(task_->metric_names()), 0, 0, 0, 1, {}, {}};
@@ -57,7 +59,7 @@ StepReport Learner::step(int64_t step, const std::vector<int64_t>& quanta, const
     sync_.grid().raise(largest_bits);
     reduce = true;
   }
-  report.gradient_norm = std::sqrt(squared_gradient_norm(parameters_)) / report.weight;
+  report.gradient_norm = std::sqrt(squared_gradient_norm(parameters_, optimizer_->frozen())) / report.weight;
   if (!std::isfinite(report.gradient_norm)) diagnose(step, quanta, source);
   commit(step, report, largest_bits);
   return report;
@@ -123,6 +125,7 @@ void Learner::commit(int64_t step, StepReport& report, const std::vector<uint32_
   if (clip_norm_ && report.gradient_norm > *clip_norm_) scale *= *clip_norm_ / report.gradient_norm;
   parameters_.update_statistics(quanta_);
   optimizer_->update(parameters_, step + 1, report.learning_rate, scale);
+  if (average_) average_->follow(parameters_, step + 1);
   if (reduction_ == Reduction::exact) sync_.grid().follow(largest_bits);
 }
 
@@ -164,6 +167,10 @@ std::vector<checkpoint::StateEntry> Learner::state() const {
   std::vector<checkpoint::StateEntry> entries = weights();
   for (const optim::StateBuffer& buffer : optimizer_->state()) {
     const auto more = checkpoint::optimizer_entries(parameters_, buffer.name, buffer.flat);
+    entries.insert(entries.end(), more.begin(), more.end());
+  }
+  if (average_) {
+    const auto more = checkpoint::average_entries(parameters_, average_->flat());
     entries.insert(entries.end(), more.begin(), more.end());
   }
   if (reduction_ == Reduction::exact) entries.push_back({"grid.maxima", checkpoint::TensorRole::grid, sync_.grid().maxima()});

@@ -34,7 +34,7 @@ TEST(RecipeHash, EveryKeyOfTheMathematicsCounts) {
   for (const char* change :
        {"run.seed=8", "run.threads=2", "model.classes=11", "model.sizes=[32]", "model.kind=linear", "data.kind=synthetic",
         "data.split=test", "batch.global_samples=128", "batch.micro_samples=8", "optimizer.momentum=0.8",
-        "optimizer.clip_norm=null", "optimizer.kind=adamw", "schedule.kind=constant", "schedule.warmup_steps=5",
+        "optimizer.clip_norm=null", "optimizer.kind=adamw", "optimizer.groups=[{match: a}]", "optimizer.no_decay_on_norms_and_biases=true", "schedule.kind=constant", "schedule.warmup_steps=5",
         "sync.reduction=fastest", "init.weights=w.safetensors", "init.strict=false"}) {
     EXPECT_NE(recipe_hash(resolve_with({change})), hash) << change;
   }
@@ -47,6 +47,19 @@ TEST(RecipeHash, SpellingDoesNotCount) {
   EXPECT_EQ(recipe_hash(resolve_with({"model.dropout=0.0"})), hash);
   const Resolved again = resolve(parse_yaml(emit_yaml(resolve_with().document), "again"), small_registry());
   EXPECT_EQ(recipe_hash(again), hash);
+}
+
+/// Keys that came later must not disown the checkpoints of before.
+TEST(RecipeHash, LateKeysCountOnceTheyAreUsed) {
+  const std::string hash = recipe_hash(resolve_with());
+  EXPECT_EQ(recipe_hash(resolve_with({"optimizer.groups=[]"})), hash);
+  EXPECT_EQ(recipe_hash(resolve_with({"optimizer.no_decay_on_norms_and_biases=false"})), hash);
+  EXPECT_EQ(recipe_hash(resolve_with({"ema={decay: null}"})), hash);
+  EXPECT_NE(recipe_hash(resolve_with({"ema.decay=0.999"})), hash);
+  const std::string grouped = recipe_hash(resolve_with({"optimizer.groups=[{match: a, frozen: true}]"}));
+  EXPECT_NE(recipe_hash(resolve_with({"optimizer.groups=[{match: a, frozen: false}]"})), grouped);
+  EXPECT_NE(recipe_hash(resolve_with({"optimizer.groups=[{match: b, frozen: true}]"})), grouped);
+  EXPECT_EQ(recipe_hash(resolve_with({"optimizer.groups=[{frozen: True, match: 'a'}]"})), grouped);
 }
 
 TEST(RecipeHash, IsTheSameForEver) {

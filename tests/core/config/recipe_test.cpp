@@ -103,6 +103,8 @@ TEST(Recipe, BlockValuesAreChecked) {
   expect_bad({"batch.global_samples=1e15"}, {"'batch.global_samples'", "out of range"});
   expect_bad({"optimizer.clip_norm=0"}, {"'optimizer.clip_norm'", "> 0"});
   expect_bad({"optimizer.learning_rate=.nan"}, {"'optimizer.learning_rate'", "not finite"});
+  expect_bad({"optimizer.groups=[{weight_decay: 0}]"}, {"required key 'optimizer.groups[0].match' is missing"});
+  expect_bad({"optimizer.groups=[{match: a}, {match: b, learning_rate_factor: -1}]"}, {"'optimizer.groups[1].learning_rate_factor'", ">= 0"});
   expect_bad({"sync.reduction=exakt"}, {"'sync.reduction'", "did you mean 'exact'?"});
   expect_bad({"sync.bucket_bytes=0"}, {"'sync.bucket_bytes'", "out of range"});
   expect_bad({"checkpoint.keep_last=0"}, {"'checkpoint.keep_last'"});
