@@ -3,34 +3,17 @@
 // it stands in a block, so that its result still does not depend on its place.
 #include <utility>
 
-#include "core/kernels/cpu/simd/isa.h"
+#include "core/kernels/cpu/simd/vector.h"
 
 TESSERA_ISA_BEGIN
 namespace {
 
 #if defined(__AVX512F__)
-constexpr int kLanes = 16, kAccumulators = 24;
-#elif defined(__AVX__)
-constexpr int kLanes = 8, kAccumulators = 12;
+constexpr int kAccumulators = 24;  // of 32 registers
 #else
-constexpr int kLanes = 4, kAccumulators = 12;
+constexpr int kAccumulators = 12;  // of 16
 #endif
 constexpr int kVectorsMost = TileKernels::kMostVectors;
-
-typedef float Vector __attribute__((vector_size(kLanes * sizeof(float))));
-typedef float Unaligned __attribute__((vector_size(kLanes * sizeof(float)), aligned(alignof(float)), may_alias));
-typedef int32_t Mask __attribute__((vector_size(kLanes * sizeof(int32_t))));
-
-inline Vector load(const float* from) { return *reinterpret_cast<const Unaligned*>(from); }
-inline void store(float* to, Vector value) { *reinterpret_cast<Unaligned*>(to) = value; }
-
-/// `value` in the first `count` lanes, zero behind them.
-inline Vector first_lanes(Vector value, int64_t count) {
-  Mask lane;
-  for (int i = 0; i < kLanes; ++i) lane[i] = i;
-  const Mask kept = lane < static_cast<int32_t>(count < kLanes ? count : kLanes);
-  return reinterpret_cast<Vector>(reinterpret_cast<Mask>(value) & kept);
-}
 
 template <int kRows, int kVectors>
 using Block = Vector[kRows][kVectors];
@@ -40,7 +23,7 @@ template <int kRows, int kVectors>
 inline __attribute__((always_inline)) void add_terms(Block<kRows, kVectors>& sum, const char* const* bases, int64_t row_bytes, const float* b) {
   Vector weights[kVectors];
 #pragma GCC unroll 4
-  for (int v = 0; v < kVectors; ++v) weights[v] = load(b + v * kLanes);
+  for (int v = 0; v < kVectors; ++v) weights[v] = load<Vector>(b + v * kLanes);
 #pragma GCC unroll 24
   for (int r = 0; r < kRows; ++r) {
     const float x = *reinterpret_cast<const float*>(bases[r / 3] + (r % 3) * row_bytes);
@@ -59,23 +42,22 @@ inline __attribute__((always_inline)) void store_whole(float* out, int64_t out_r
 }
 
 template <int kRows, int kVectors>
-inline __attribute__((always_inline)) void store_sum(const Tile& tile, const Block<kRows, kVectors>& sum) {
-  const int64_t tail = tile.columns - (kVectors - 1) * kLanes;
+inline __attribute__((always_inline)) void store_sum(float* out, int64_t out_row, int64_t tail, const Block<kRows, kVectors>& sum) {
 #pragma GCC unroll 24
   for (int r = 0; r < kRows; ++r) {
-    float* out = tile.out + r * tile.out_row;
 #pragma GCC unroll 4
     for (int v = 0; v < kVectors; ++v) {
-      store(out + v * kLanes, load(out + v * kLanes) + (v == kVectors - 1 ? first_lanes(sum[r][v], tail) : sum[r][v]));
+      float* to = out + r * out_row + v * kLanes;
+      store(to, load<Vector>(to) + (v == kVectors - 1 ? first_lanes(sum[r][v], tail) : sum[r][v]));
     }
   }
 }
 
 template <int kRows, int kVectors>
 inline __attribute__((always_inline)) void finish(const Tile& tile, const Block<kRows, kVectors>& sum) {
-  if (tile.store == Tile::Store::whole) return store_whole<kRows, kVectors>(tile.out, tile.out_row, sum);
-  if (tile.store == Tile::Store::add) return store_sum<kRows, kVectors>(tile, sum);
   constexpr int64_t kWidth = kVectors * kLanes;
+  if (tile.store == Tile::Store::whole) return store_whole<kRows, kVectors>(tile.out, tile.out_row, sum);
+  if (tile.store == Tile::Store::add) return store_sum<kRows, kVectors>(tile.out, tile.out_row, tile.columns - kWidth + kLanes, sum);
   float block[kRows * kWidth];
   store_whole<kRows, kVectors>(block, kWidth, sum);
   for (int64_t r = 0; r < kRows; ++r) {
@@ -92,7 +74,7 @@ void run_block(const Tile& tile) {
   for (int r = 0; r < kRows; ++r) {
 #pragma GCC unroll 4
     for (int v = 0; v < kVectors; ++v) {
-      sums[0][r][v] = tile.start ? load(tile.start + v * kLanes) : Vector{};
+      sums[0][r][v] = tile.start ? load<Vector>(tile.start + v * kLanes) : Vector{};
       if constexpr (kChains == 2) sums[1][r][v] = Vector{};
     }
   }
