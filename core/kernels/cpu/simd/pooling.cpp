@@ -117,28 +117,36 @@ bool is_tiling(const PoolingGeometry& g) {
   return g.stride_height == g.kernel_height && g.stride_width == g.kernel_width && g.padding_height == 0 && g.padding_width == 0;
 }
 
-/// dx = gradient(out element, place, Value{}) for every pixel of one image, in memory order.
+/// One row of the image, covered by row `ky` of windows: dx = gradient(out element, place, Value{}). `room`: elements of image or
+/// result, whichever ends sooner, from here to its end.
 template <typename Gradient>
-inline void spread_tiling(const PoolingGeometry& g, float* dx, Gradient gradient) {
-  const int64_t end = in_elements(g), out_end = out_elements(g), row = g.in_width * g.channels;
-  for (int64_t oh = 0; oh < g.out_height; ++oh) {
-    for (int64_t ky = 0; ky < g.kernel_height; ++ky) {
-      float* to = dx + (oh * g.kernel_height + ky) * row;
-      for (int64_t ow = 0; ow < g.out_width; ++ow) {
-        const int64_t out = (oh * g.out_width + ow) * g.channels;
-        for (int64_t kx = 0; kx < g.kernel_width; ++kx, to += g.channels) {
-          const int64_t in_room = end - (to - dx), out_room = out_end - out;
-          for_each_channel(g.channels, in_room < out_room ? in_room : out_room, [&](auto kind, int64_t c) {
-            store(to + c, gradient(out + c, static_cast<int32_t>(ky * g.kernel_width + kx), kind));
-          });
-        }
-      }
-      const int64_t uncovered = g.in_width - g.out_width * g.kernel_width;
-      __builtin_memset(to, 0, static_cast<size_t>(uncovered * g.channels) * sizeof(float));
+inline void spread_row(const PoolingGeometry& g, float* to, int64_t out, int64_t ky, int64_t room_in, int64_t room_out, Gradient gradient) {
+  const int64_t row = g.out_width * g.kernel_width * g.channels;
+  const bool whole = room_in >= row + kLanes && room_out >= g.out_width * g.channels + kLanes;
+  for (int64_t ow = 0; ow < g.out_width; ++ow, out += g.channels, room_out -= g.channels) {
+    for (int64_t kx = 0; kx < g.kernel_width; ++kx, to += g.channels, room_in -= g.channels) {
+      const int64_t room = room_in < room_out ? room_in : room_out;
+      const auto place = static_cast<int32_t>(ky * g.kernel_width + kx);
+      for_each_channel(g.channels, whole ? g.channels + kLanes : room,
+                       [&](auto kind, int64_t c) { store(to + c, gradient(out + c, place, kind)); });
     }
   }
-  const int64_t covered = g.out_height * g.kernel_height * row;
-  __builtin_memset(dx + covered, 0, static_cast<size_t>(end - covered) * sizeof(float));
+}
+
+/// The gradient of windows that tile the image; in memory order, since a vector reaches into the next pixel.
+template <typename Gradient>
+inline void spread_tiling(const PoolingGeometry& g, float* dx, Gradient gradient) {
+  const int64_t end = in_elements(g), row = g.in_width * g.channels, covered = g.out_width * g.kernel_width * g.channels;
+  for (int64_t oh = 0; oh < g.out_height; ++oh) {
+    const int64_t out = oh * g.out_width * g.channels;
+    for (int64_t ky = 0; ky < g.kernel_height; ++ky) {
+      const int64_t begin = (oh * g.kernel_height + ky) * row;
+      spread_row(g, dx + begin, out, ky, end - begin, out_elements(g) - out, gradient);
+      __builtin_memset(dx + begin + covered, 0, static_cast<size_t>(row - covered) * sizeof(float));
+    }
+  }
+  const int64_t covered_rows = g.out_height * g.kernel_height * row;
+  __builtin_memset(dx + covered_rows, 0, static_cast<size_t>(end - covered_rows) * sizeof(float));
 }
 
 /// dx += gradient(...) over all windows; for windows that overlap.
