@@ -77,24 +77,26 @@ struct Plan {
   }
 
   /// The groups' sums in their order, into row-major weights.
-  void reduce(const float* sums, int64_t groups) const {
-    const auto total = [&](int64_t place) {
-      double sum = 0.0;
-      for (int64_t group = 0; group < groups; ++group) sum += static_cast<double>(sums[group * sum_elements() + place]);
-      return sum;
-    };
+  void reduce(const float* sums, int64_t groups, double* totals) const {
+    std::fill_n(totals, sum_elements(), 0.0);
+    for (int64_t group = 0; group < groups; ++group, sums += sum_elements()) {
+      for (int64_t i = 0; i < sum_elements(); ++i) totals[i] += static_cast<double>(sums[i]);
+    }
     float* to = args.dweight;
     for (int64_t out = 0; out < g.out_channels; ++out) {
       for (int64_t in = 0; in < g.in_channels; ++in) {
         for (int64_t ky = 0; ky < g.kernel_height; ++ky) {
           for (int64_t kx = 0; kx < g.kernel_width; ++kx) {
-            *to++ = static_cast<float>(total((ky * taps + kx * g.in_channels + in) * padded_channels + out));
+            *to++ = static_cast<float>(totals[(ky * taps + kx * g.in_channels + in) * padded_channels + out]);
           }
         }
       }
+    }
+    const double* row = totals + weight_elements();
+    for (int64_t out = 0; args.dbias && out < g.out_channels; ++out) {
       double bias = 0.0;
-      for (int64_t ow = 0; args.dbias && ow < g.out_width; ++ow) bias += total(weight_elements() + ow * g.out_channels + out);
-      if (args.dbias) args.dbias[out] = static_cast<float>(bias);
+      for (int64_t ow = 0; ow < g.out_width; ++ow) bias += row[ow * g.out_channels + out];
+      args.dbias[out] = static_cast<float>(bias);
     }
   }
 };
@@ -119,7 +121,8 @@ void backward_weight(const ConvolutionBackwardWeight& args) {
       plan.add_image(image, copy, copy + plan.image_slot(), sums.data<float>() + group * plan.sum_elements());
     }
   });
-  plan.reduce(sums.data<float>(), groups);
+  const Tensor totals = scratch(2 * plan.sum_elements());  // of f64
+  plan.reduce(sums.data<float>(), groups, reinterpret_cast<double*>(totals.bytes()));
 }
 
 }  // namespace tessera::cpu::direct

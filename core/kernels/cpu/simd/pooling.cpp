@@ -33,7 +33,6 @@ struct Site {
 
   int64_t in(int64_t ky, int64_t kx) const { return ((rows.origin + ky) * g.in_width + columns.origin + kx) * g.channels; }
   int32_t place(int64_t ky, int64_t kx) const { return static_cast<int32_t>(ky * g.kernel_width + kx); }
-  bool is_whole() const { return rows.begin == 0 && columns.begin == 0 && rows.end == g.kernel_height && columns.end == g.kernel_width; }
 };
 
 /// body(site) for every window of one image, in row-major order.
@@ -75,40 +74,82 @@ struct Maximum {
   }
 };
 
-/// kSide: side of a whole window; 0: any window.
-template <int kSide, typename Value>
+template <typename Value>
 inline Maximum<Value> maximum_of(const Site& site, const float* x) {
-  const int64_t top = kSide > 0 ? 0 : site.rows.begin, left = kSide > 0 ? 0 : site.columns.begin;
-  const int64_t bottom = kSide > 0 ? kSide : site.rows.end, right = kSide > 0 ? kSide : site.columns.end;
-  Maximum<Value> maximum{load<Value>(x + site.in(top, left)), {}};
-  maximum.place += site.place(top, left);
-  for (int64_t ky = top; ky < bottom; ++ky) {
-    for (int64_t kx = ky == top ? left + 1 : left; kx < right; ++kx) maximum.take(load<Value>(x + site.in(ky, kx)), site.place(ky, kx));
+  Maximum<Value> maximum{load<Value>(x + site.in(site.rows.begin, site.columns.begin)), {}};
+  maximum.place += site.place(site.rows.begin, site.columns.begin);
+  for (int64_t ky = site.rows.begin; ky < site.rows.end; ++ky) {
+    for (int64_t kx = site.columns.begin; kx < site.columns.end; ++kx) maximum.take(load<Value>(x + site.in(ky, kx)), site.place(ky, kx));
   }
   return maximum;
 }
 
-template <int kSide>
-inline void max_of_window(const Site& site, const float* x, float* y, uint8_t* argmax) {
+void max_of_window(const Site& site, const float* x, float* y, uint8_t* argmax) {
   for_each_channel(site.g.channels, room_of(site), [&](auto kind, int64_t c) {
-    const auto maximum = maximum_of<kSide, decltype(kind)>(site, x + c);
+    auto maximum = maximum_of<decltype(kind)>(site, x + c);
     store(y + site.out + c, maximum.value);
     store_bytes(argmax + site.out + c, maximum.place);
   });
 }
 
+/// Neighbouring windows that lie inside the image with room behind them. x: the first one's corner.
+template <int kSide>
+void max_of_run(const PoolingGeometry& g, int64_t windows, const float* x, float* y, uint8_t* argmax) {
+  const int64_t channels = g.channels, row = g.in_width * channels, step = g.stride_width * channels;
+  for (int64_t window = 0; window < windows; ++window, x += step, y += channels, argmax += channels) {
+    for (int64_t c = 0; c < channels; c += kLanes) {
+      Maximum<Vector> maximum{load<Vector>(x + c), {}};
+#pragma GCC unroll 9
+      for (int i = 1; i < kSide * kSide; ++i) maximum.take(load<Vector>(x + c + (i / kSide) * row + (i % kSide) * channels), i);
+      store(y + c, maximum.value);
+      store_bytes(argmax + c, maximum.place);
+    }
+  }
+}
+
+/// Windows of output row `oh`, from the first inside the image on, that max_of_run() may do.
+struct Run {
+  int64_t first = 0, count = 0;
+
+  Run(const PoolingGeometry& g, const Window& rows, int64_t oh) {
+    if (rows.begin > 0 || rows.end < g.kernel_height) return;
+    first = (g.padding_width + g.stride_width - 1) / g.stride_width;
+    const int64_t end = (g.in_width + g.padding_width - g.kernel_width) / g.stride_width + 1;
+    count = (end < g.out_width ? end : g.out_width) - first;
+    const int64_t padded = (g.channels + kLanes - 1) / kLanes * kLanes;
+    const auto has_room = [&](int64_t ow) {
+      const int64_t corner = ((rows.origin + g.kernel_height - 1) * g.in_width + ow * g.stride_width - g.padding_width + g.kernel_width - 1);
+      return corner * g.channels + padded <= in_elements(g) && (oh * g.out_width + ow) * g.channels + padded <= out_elements(g);
+    };
+    while (count > 0 && !has_room(first + count - 1)) --count;
+    if (count < 0) count = 0;
+  }
+};
+
+void max_of_image(const PoolingGeometry& g, const float* x, float* y, uint8_t* argmax) {
+  const bool two = g.kernel_height == 2 && g.kernel_width == 2, three = g.kernel_height == 3 && g.kernel_width == 3;
+  for (int64_t oh = 0; oh < g.out_height; ++oh) {
+    const Window rows(oh, g.stride_height, g.padding_height, g.kernel_height, g.in_height);
+    const Run run(g, rows, oh);
+    for (int64_t ow = 0; ow < g.out_width; ++ow) {
+      const Window columns(ow, g.stride_width, g.padding_width, g.kernel_width, g.in_width);
+      const Site site{g, rows, columns, (oh * g.out_width + ow) * g.channels};
+      if (ow == run.first && run.count > 0 && (two || three)) {
+        const auto run_kernel = two ? max_of_run<2> : max_of_run<3>;
+        run_kernel(g, run.count, x + site.in(0, 0), y + site.out, argmax + site.out);
+        ow += run.count - 1;
+      } else {
+        max_of_window(site, x, y, argmax);
+      }
+    }
+  }
+}
+
 void max_forward(const MaxPoolForward& args) {
   const PoolingGeometry& g = args.geometry;
-  const bool two = g.kernel_height == 2 && g.kernel_width == 2, three = g.kernel_height == 3 && g.kernel_width == 3;
   parallel_for(g.batch, in_elements(g), [&](int64_t image) {
-    const float* x = args.x + image * in_elements(g);
-    float* y = args.y + image * out_elements(g);
-    uint8_t* argmax = args.argmax + image * out_elements(g);
-    for_each_window(g, [&](const Site& site) {
-      if (two && site.is_whole()) return max_of_window<2>(site, x, y, argmax);
-      if (three && site.is_whole()) return max_of_window<3>(site, x, y, argmax);
-      max_of_window<0>(site, x, y, argmax);
-    });
+    const int64_t out = image * out_elements(g);
+    max_of_image(g, args.x + image * in_elements(g), args.y + out, args.argmax + out);
   });
 }
 
@@ -117,18 +158,18 @@ bool is_tiling(const PoolingGeometry& g) {
   return g.stride_height == g.kernel_height && g.stride_width == g.kernel_width && g.padding_height == 0 && g.padding_width == 0;
 }
 
-/// One row of the image, covered by row `ky` of windows: dx = gradient(out element, place, Value{}). `room`: elements of image or
-/// result, whichever ends sooner, from here to its end.
-template <typename Gradient>
+/// One row of the image, covered by row `ky` of windows: dx = gradient(out element, place, Value{}). The rooms are elements from
+/// here to the ends of image and result.
+template <int kWidth, typename Gradient>
 inline void spread_row(const PoolingGeometry& g, float* to, int64_t out, int64_t ky, int64_t room_in, int64_t room_out, Gradient gradient) {
-  const int64_t row = g.out_width * g.kernel_width * g.channels;
-  const bool whole = room_in >= row + kLanes && room_out >= g.out_width * g.channels + kLanes;
-  for (int64_t ow = 0; ow < g.out_width; ++ow, out += g.channels, room_out -= g.channels) {
-    for (int64_t kx = 0; kx < g.kernel_width; ++kx, to += g.channels, room_in -= g.channels) {
+  const int64_t channels = g.channels, windows = g.out_width, width = kWidth > 0 ? kWidth : g.kernel_width;
+  const bool whole = room_in >= windows * width * channels + kLanes && room_out >= windows * channels + kLanes;
+  const auto first_place = static_cast<int32_t>(ky * width);
+  for (int64_t ow = 0; ow < windows; ++ow, out += channels, room_out -= channels) {
+    for (int64_t kx = 0; kx < width; ++kx, to += channels, room_in -= channels) {
       const int64_t room = room_in < room_out ? room_in : room_out;
-      const auto place = static_cast<int32_t>(ky * g.kernel_width + kx);
-      for_each_channel(g.channels, whole ? g.channels + kLanes : room,
-                       [&](auto kind, int64_t c) { store(to + c, gradient(out + c, place, kind)); });
+      const int32_t place = first_place + static_cast<int32_t>(kx);
+      for_each_channel(channels, whole ? channels + kLanes : room, [=](auto kind, int64_t c) { store(to + c, gradient(out + c, place, kind)); });
     }
   }
 }
@@ -141,7 +182,8 @@ inline void spread_tiling(const PoolingGeometry& g, float* dx, Gradient gradient
     const int64_t out = oh * g.out_width * g.channels;
     for (int64_t ky = 0; ky < g.kernel_height; ++ky) {
       const int64_t begin = (oh * g.kernel_height + ky) * row;
-      spread_row(g, dx + begin, out, ky, end - begin, out_elements(g) - out, gradient);
+      const auto run = g.kernel_width == 2 ? spread_row<2, Gradient> : spread_row<0, Gradient>;
+      run(g, dx + begin, out, ky, end - begin, out_elements(g) - out, gradient);
       __builtin_memset(dx + begin + covered, 0, static_cast<size_t>(row - covered) * sizeof(float));
     }
   }
@@ -177,7 +219,7 @@ void max_backward(const MaxPoolBackward& args) {
   parallel_for(g.batch, in_elements(g), [&](int64_t image) {
     const float* dy = args.dy + image * out_elements(g);
     const uint8_t* argmax = args.argmax + image * out_elements(g);
-    spread(g, args.dx + image * in_elements(g), [&](int64_t out, int32_t place, auto kind) {
+    spread(g, args.dx + image * in_elements(g), [=](int64_t out, int32_t place, auto kind) {
       using Value = decltype(kind);
       const auto mine = load_bytes<typename Maximum<Value>::Integer>(argmax + out) == place;
       return mine ? load<Value>(dy + out) : Value{};
@@ -209,7 +251,7 @@ void average_backward(const AveragePoolBackward& args) {
   const float scale = 1.0f / static_cast<float>(g.kernel_height * g.kernel_width);
   parallel_for(g.batch, in_elements(g), [&](int64_t image) {
     const float* dy = args.dy + image * out_elements(g);
-    spread(g, args.dx + image * in_elements(g), [&](int64_t out, int32_t, auto kind) { return load<decltype(kind)>(dy + out) * scale; });
+    spread(g, args.dx + image * in_elements(g), [=](int64_t out, int32_t, auto kind) { return load<decltype(kind)>(dy + out) * scale; });
   });
 }
 
