@@ -22,7 +22,7 @@ struct Plan {
   int64_t padded_channels, taps;
 
   int64_t weight_elements() const { return g.kernel_height * taps * padded_channels; }
-  int64_t bias_elements() const { return args.dbias ? g.out_width * g.out_channels : 0; }
+  int64_t bias_elements() const { return args.dbias ? kernels.padded(g.out_width * g.out_channels) : 0; }
   /// Sums of a group: [kernel row][tap][output channel], then a row of output pixels [column][output channel] for the bias.
   int64_t sum_elements() const { return weight_elements() + bias_elements(); }
   /// Copies that a thread needs: of the image with its padding, and of the last gradient with room behind it.
@@ -69,10 +69,21 @@ struct Plan {
       const int64_t oh = chunks.begin(chunk);
       add_rows(x + oh * g.stride_height * row, row, dy + oh * g.out_width * g.out_channels, chunks.size(chunk), sums);
     }
-    float* bias = sums + weight_elements();
-    for (int64_t oh = 0; args.dbias && oh < g.out_height; ++oh) {
-      const float* from = dy + oh * bias_elements();
-      for (int64_t i = 0; i < bias_elements(); ++i) bias[i] += from[i];
+    if (args.dbias) add_bias(dy, sums + weight_elements());
+  }
+
+  /// sums += the sum of the gradient's rows of pixels.
+  void add_bias(const float* dy, float* sums) const {
+    const float one = 1.0f;
+    const int64_t row = g.out_width * g.out_channels, most = TileKernels::kMostVectors * kernels.lanes;
+    Tile tile{};
+    tile.rows = tile.outer = 1, tile.inner = g.out_height;
+    tile.a = &one, tile.b_inner = row;
+    tile.store = Tile::Store::add;
+    for (int64_t column = 0; column < row; column += most) {
+      tile.columns = std::min(most, row - column);
+      tile.b = dy + column, tile.out = sums + column;
+      kernels.run(tile);
     }
   }
 

@@ -35,8 +35,8 @@ struct Plan {
   int64_t padded_channels, row;
   const float* weight;
 
-  /// All pixels of output row `oh`, for the output channels of one piece.
-  void row_of_tiles(const float* x, float* y, int64_t oh, int64_t first_vector, int64_t vectors) const {
+  /// All pixels of one image, for the output channels of one piece.
+  void image(const float* x, float* y, int64_t first_vector, int64_t vectors) const {
     const int64_t taps = g.kernel_width * g.in_channels, channel = first_vector * kernels.lanes;
     const bool ragged = channel + vectors * kernels.lanes > g.out_channels;
     const Pieces pixels(g.out_width, kernels.most_rows(vectors));
@@ -47,16 +47,18 @@ struct Plan {
     tile.b = weight + channel, tile.b_outer = taps * padded_channels, tile.b_inner = padded_channels;
     tile.start = weight + g.kernel_height * taps * padded_channels + channel;
     tile.out_row = g.out_channels;
-    for (int64_t piece = 0; piece < pixels.count; ++piece) {
-      const int64_t ow = pixels.begin(piece);
-      tile.rows = pixels.size(piece);
-      tile.a = x + oh * g.stride_height * row + ow * tile.a_row;
-      tile.out = y + (oh * g.out_width + ow) * g.out_channels + channel;
-      // What a ragged row writes too much is the beginning of the next pixel, which comes later: unless there is none, or
-      // its beginning belonged to an earlier piece of the channels.
-      const bool last = oh + 1 == g.out_height && piece + 1 == pixels.count;
-      tile.store = ragged && (last || channel > 0) ? Tile::Store::exact : Tile::Store::whole;
-      kernels.run(tile);
+    for (int64_t oh = 0; oh < g.out_height; ++oh) {
+      for (int64_t piece = 0; piece < pixels.count; ++piece) {
+        const int64_t ow = pixels.begin(piece);
+        tile.rows = pixels.size(piece);
+        tile.a = x + oh * g.stride_height * row + ow * tile.a_row;
+        tile.out = y + (oh * g.out_width + ow) * g.out_channels + channel;
+        // What a ragged row writes too much is the beginning of the next pixel, which comes later: unless there is none, or
+        // its beginning belonged to an earlier piece of the channels.
+        const bool last = oh + 1 == g.out_height && piece + 1 == pixels.count;
+        tile.store = ragged && (last || channel > 0) ? Tile::Store::exact : Tile::Store::whole;
+        kernels.run(tile);
+      }
     }
   }
 };
@@ -82,9 +84,7 @@ void forward(const ConvolutionForward& args) {
       x = own;
     }
     for (int64_t piece = 0; piece < channels.count; ++piece) {
-      for (int64_t oh = 0; oh < g.out_height; ++oh) {
-        plan.row_of_tiles(x, args.y + image * result_elements(g), oh, channels.begin(piece), channels.size(piece));
-      }
+      plan.image(x, args.y + image * result_elements(g), channels.begin(piece), channels.size(piece));
     }
   });
 }

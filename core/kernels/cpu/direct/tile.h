@@ -46,11 +46,11 @@ const TileKernels& tile_kernels();
 
 /// A range cut into as few pieces of at most `most` as possible, whose sizes differ by one at most.
 struct Pieces {
-  int64_t elements, count;
+  int64_t count, smaller, larger_count;  ///< the first `larger_count` pieces have one more than `smaller`
 
-  Pieces(int64_t range, int64_t most) : elements(range), count((range + most - 1) / most) {}
-  int64_t begin(int64_t piece) const { return elements * piece / count; }
-  int64_t size(int64_t piece) const { return begin(piece + 1) - begin(piece); }
+  Pieces(int64_t range, int64_t most) : count((range + most - 1) / most), smaller(range / count), larger_count(range % count) {}
+  int64_t begin(int64_t piece) const { return piece * smaller + (piece < larger_count ? piece : larger_count); }
+  int64_t size(int64_t piece) const { return smaller + (piece < larger_count ? 1 : 0); }
 };
 
 }  // namespace tessera::cpu
