@@ -71,8 +71,9 @@ void require_same(Communicator& communicator, std::string_view what, std::string
                   std::string_view fix) {
   const std::vector<std::string> texts = all_gather_texts(communicator, mine, "agreement on what is used");
   if (std::all_of(texts.begin(), texts.end(), [&](const std::string& text) { return text == texts[0]; })) return;
-  throw Error(ErrorKind::usage, fmt::format("the ranks do not have the same {}: {} has {}, {}", what, place(0, hosts), texts[0], differing(texts, hosts)),
-              "", fix);
+  throw Error(ErrorKind::usage,
+              fmt::format("the ranks do not have the same {}: {} has {}, {}", what, place(0, hosts), texts[0], differing(texts, hosts)), "",
+              fix);
 }
 
 }  // namespace tessera::distributed

@@ -21,12 +21,18 @@ std::string_view name_of(ElementType type);
 template <typename Element>
 constexpr ElementType element_type_of() {
   using Plain = std::remove_cv_t<Element>;
-  if constexpr (std::is_same_v<Plain, float>) return ElementType::f32;
-  else if constexpr (std::is_same_v<Plain, double>) return ElementType::f64;
-  else if constexpr (std::is_same_v<Plain, int64_t>) return ElementType::i64;
-  else if constexpr (std::is_same_v<Plain, int32_t>) return ElementType::i32;
-  else if constexpr (std::is_same_v<Plain, uint32_t>) return ElementType::u32;
-  else if constexpr (std::is_same_v<Plain, uint8_t>) return ElementType::u8;
+  if constexpr (std::is_same_v<Plain, float>)
+    return ElementType::f32;
+  else if constexpr (std::is_same_v<Plain, double>)
+    return ElementType::f64;
+  else if constexpr (std::is_same_v<Plain, int64_t>)
+    return ElementType::i64;
+  else if constexpr (std::is_same_v<Plain, int32_t>)
+    return ElementType::i32;
+  else if constexpr (std::is_same_v<Plain, uint32_t>)
+    return ElementType::u32;
+  else if constexpr (std::is_same_v<Plain, uint8_t>)
+    return ElementType::u8;
   else {
     static_assert(std::is_same_v<Plain, std::byte>, "collectives move float, double, integers of 8, 32, 64 bits, and bytes");
     return ElementType::byte;
@@ -46,7 +52,7 @@ class ConstBuffer {
       : ConstBuffer(reinterpret_cast<const std::byte*>(elements.data()), elements.size(), element_type_of<Element>(), std::move(owner)) {}
   /// Vectors and arrays.
   template <typename Range>
-    requires requires(const Range& range) { std::span(range); }
+  requires requires(const Range& range) { std::span(range); }
   ConstBuffer(const Range& range, Owner owner = {}) : ConstBuffer(std::span(range), std::move(owner)) {}
   ConstBuffer(const std::byte* data, size_t elements, ElementType type, Owner owner)
       : data_(data), elements_(elements), type_(type), owner_(std::move(owner)) {}
@@ -69,11 +75,10 @@ class Buffer {
  public:
   Buffer() = default;
   template <typename Element>
-    requires(!std::is_const_v<Element>)
-  Buffer(std::span<Element> elements, Owner owner = {})
+  requires(!std::is_const_v<Element>) Buffer(std::span<Element> elements, Owner owner = {})
       : Buffer(reinterpret_cast<std::byte*>(elements.data()), elements.size(), element_type_of<Element>(), std::move(owner)) {}
   template <typename Range>
-    requires requires(Range& range) { std::span(range); }
+  requires requires(Range& range) { std::span(range); }
   Buffer(Range& range, Owner owner = {}) : Buffer(std::span(range), std::move(owner)) {}
   Buffer(std::byte* data, size_t elements, ElementType type, Owner owner)
       : data_(data), elements_(elements), type_(type), owner_(std::move(owner)) {}

@@ -12,8 +12,8 @@ namespace {
 
 void check(bool condition, CollectiveKind kind, const char* caller, std::string_view what) {
   if (condition) return;
-  throw Error(ErrorKind::runtime, fmt::format("internal error: {}", what),
-              fmt::format("{} ({})", name_of(kind), caller ? caller : ""), "please report this");
+  throw Error(ErrorKind::runtime, fmt::format("internal error: {}", what), fmt::format("{} ({})", name_of(kind), caller ? caller : ""),
+              "please report this");
 }
 
 bool are_bounds(std::span<const size_t> offsets, int size, size_t elements) {
@@ -31,8 +31,8 @@ constexpr const char* kSizes = "element types or counts of input and output do n
 
 }  // namespace
 
-Communicator::Communicator(int rank, int size, std::shared_ptr<CommunicatorIdentity> identity,
-                           std::shared_ptr<FlightRecorder> recorder, std::shared_ptr<Executor> executor)
+Communicator::Communicator(int rank, int size, std::shared_ptr<CommunicatorIdentity> identity, std::shared_ptr<FlightRecorder> recorder,
+                           std::shared_ptr<Executor> executor)
     : rank_(rank),
       size_(size),
       identity_(std::move(identity)),
@@ -76,14 +76,13 @@ Work Communicator::all_reduce(ConstBuffer input, Buffer output, ReduceOp op, con
   return submit(kind, {.input = std::move(input), .output = std::move(output), .op = op}, ready, caller);
 }
 
-Work Communicator::reduce_scatter(ConstBuffer input, Buffer output, std::span<const size_t> offsets, ReduceOp op,
-                                  const ReadyEvent& ready, const char* caller) {
+Work Communicator::reduce_scatter(ConstBuffer input, Buffer output, std::span<const size_t> offsets, ReduceOp op, const ReadyEvent& ready,
+                                  const char* caller) {
   constexpr auto kind = CollectiveKind::reduce_scatter;
   check(are_bounds(offsets, size_, input.elements()), kind, caller, kNotBounds);
   check(input.type() == output.type() && output.elements() == piece_elements(offsets, rank_), kind, caller, kSizes);
   check(input.type() != ElementType::byte, kind, caller, "bytes have no arithmetic");
-  return submit(kind,
-                {.input = std::move(input), .output = std::move(output), .op = op, .input_offsets = {offsets.begin(), offsets.end()}},
+  return submit(kind, {.input = std::move(input), .output = std::move(output), .op = op, .input_offsets = {offsets.begin(), offsets.end()}},
                 ready, caller);
 }
 
@@ -92,8 +91,8 @@ Work Communicator::all_gather(ConstBuffer input, Buffer output, std::span<const 
   constexpr auto kind = CollectiveKind::all_gather;
   check(are_bounds(offsets, size_, output.elements()), kind, caller, kNotBounds);
   check(input.type() == output.type() && input.elements() == piece_elements(offsets, rank_), kind, caller, kSizes);
-  return submit(kind, {.input = std::move(input), .output = std::move(output), .output_offsets = {offsets.begin(), offsets.end()}},
-                ready, caller);
+  return submit(kind, {.input = std::move(input), .output = std::move(output), .output_offsets = {offsets.begin(), offsets.end()}}, ready,
+                caller);
 }
 
 Work Communicator::broadcast(Buffer buffer, int root, const ReadyEvent& ready, const char* caller) {
@@ -127,9 +126,7 @@ Work Communicator::all_to_all(ConstBuffer input, std::span<const size_t> input_o
                 ready, caller);
 }
 
-Work Communicator::barrier(const ReadyEvent& ready, const char* caller) {
-  return submit(CollectiveKind::barrier, {}, ready, caller);
-}
+Work Communicator::barrier(const ReadyEvent& ready, const char* caller) { return submit(CollectiveKind::barrier, {}, ready, caller); }
 
 std::vector<size_t> even_offsets(size_t elements, int size, size_t granule_elements) {
   const auto pieces = static_cast<size_t>(size);

@@ -91,7 +91,7 @@ class Communicator {
   std::shared_ptr<CommunicatorIdentity> identity_;
   std::shared_ptr<FlightRecorder> recorder_;
   std::shared_ptr<Executor> executor_;
-  std::mutex submit_mutex_;  // keeps the order of sequence numbers that of start()
+  std::mutex submit_mutex_;      // keeps the order of sequence numbers that of start()
   std::vector<uint64_t> sends_;  // so far, to each peer
   std::vector<uint64_t> receives_;
 };

@@ -29,8 +29,8 @@ std::string_view name_of(CollectiveState state);
 /// The same on every member of a communicator.
 struct CommunicatorIdentity {
   uint64_t id = 0;
-  std::string name;              ///< "world", or the axis of the mesh
-  std::vector<int> world_ranks;  ///< of the members, in rank order
+  std::string name;                    ///< "world", or the axis of the mesh
+  std::vector<int> world_ranks;        ///< of the members, in rank order
   std::atomic<uint64_t> submitted{0};  ///< collectives that this process has entered
 };
 

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <exception>
+#include <iterator>
 #include <random>
 #include <set>
 
@@ -31,6 +32,13 @@ std::string host_name() {
 uint64_t random_nonce() {
   std::random_device device;
   return (static_cast<uint64_t>(device()) << 32) | device();
+}
+
+// The first ranks of the first two hosts; none on a single host.
+std::vector<int> watchdog_hubs(const std::vector<int>& leaders) {
+  const std::set<int> distinct(leaders.begin(), leaders.end());
+  if (distinct.size() < 2) return {};
+  return {*distinct.begin(), *std::next(distinct.begin())};
 }
 
 }  // namespace
@@ -58,7 +66,10 @@ Runtime::Runtime(const Options& options) : recorder_(std::make_shared<FlightReco
 }
 
 Runtime::~Runtime() {
-  if (std::uncaught_exceptions() > exceptions_ && size() > 1) session_->abort(kExitOther);
+  if (std::uncaught_exceptions() > exceptions_ && size() > 1) {
+    abort(kExitOther,
+          fmt::format("tessera: rank {} on host {} ends the job: an error left it while others may wait for it", rank(), host()));
+  }
   if (size() > 1) recorder_->wait_until_none_open(Deadline::never());
   watchdog_.reset();
   world_.reset();
@@ -66,8 +77,7 @@ Runtime::~Runtime() {
 }
 
 void Runtime::exchange_hosts(const std::string& host) {
-  const std::vector<std::string> texts =
-      all_gather_texts(*world_, fmt::format("{} {}", session_->host_leader(), host), "names of hosts");
+  const std::vector<std::string> texts = all_gather_texts(*world_, fmt::format("{} {}", session_->host_leader(), host), "names of hosts");
   for (const std::string& text : texts) {
     leaders_.push_back(std::stoi(text));
     hosts_.push_back(text.substr(text.find(' ') + 1));
@@ -76,17 +86,14 @@ void Runtime::exchange_hosts(const std::string& host) {
 
 void Runtime::start_watchdog() {
   const int leader = leaders_[static_cast<size_t>(rank())];
+  const std::vector<int> hubs = watchdog_hubs(leaders_);
+  const bool is_hub = std::count(hubs.begin(), hubs.end(), rank()) > 0;
   std::unique_ptr<watchdog::HubListener> listener;
-  std::string words;
-  if (rank() == 0) {
-    words = std::to_string(random_nonce());
-    if (hosts() > 1) {
-      listener = std::make_unique<watchdog::HubListener>();
-      words = fmt::format("{} {}", words, listener->address().text());
-    }
-  }
-  words = all_gather_texts(*world_, words, "start of the watchdog").front();
-  const uint64_t nonce = std::stoull(words);
+  if (is_hub) listener = std::make_unique<watchdog::HubListener>();
+  const uint64_t my_nonce = random_nonce();  // rank 0's counts
+  const std::vector<std::string> words =
+      all_gather_texts(*world_, fmt::format("{} {}", my_nonce, listener ? listener->address().text() : ""), "start of the watchdog");
+  const uint64_t nonce = std::stoull(words[0]);
   const std::string name = fmt::format("/tessera-{:016x}-{}", nonce, leader);
 
   // The first rank of a host makes the segment, then the others open it; a failure is everybody's.
@@ -102,14 +109,16 @@ void Runtime::start_watchdog() {
   }
   if (rank() == leader) table->unlink();
 
-  std::unique_ptr<watchdog::HostLink> link;
-  if (listener) {
-    link = watchdog::make_hub(std::move(listener), nonce, leaders_);
-  } else if (rank() == leader && hosts() > 1) {
-    const size_t space = words.find(' ');
-    link = watchdog::make_leaf(watchdog::HubAddress::parse(words.substr(space + 1)), nonce, leaders_, rank());
+  std::unique_ptr<watchdog::HostLink> own_hub;
+  if (listener) own_hub = watchdog::make_hub(std::move(listener), nonce, leaders_, leader);
+  std::vector<std::unique_ptr<watchdog::HostLink>> leaves;
+  for (const int hub : hubs) {
+    const std::string& text = words[static_cast<size_t>(hub)];
+    const auto address = watchdog::HubAddress::parse(text.substr(text.find(' ') + 1));
+    if (hub != rank()) leaves.push_back(watchdog::make_leaf(address, nonce, leaders_, leader));
   }
-  watchdog_ = std::make_unique<watchdog::Watchdog>(rank(), hosts_, leaders_, recorder_, std::move(table), std::move(link));
+  watchdog_ =
+      std::make_unique<watchdog::Watchdog>(rank(), hosts_, leaders_, recorder_, std::move(table), std::move(own_hub), std::move(leaves));
 }
 
 int Runtime::local_rank() const {
@@ -123,9 +132,7 @@ int Runtime::local_size() const {
 
 int Runtime::hosts() const { return static_cast<int>(std::set<int>(leaders_.begin(), leaders_.end()).size()); }
 
-std::vector<watchdog::RankView> Runtime::watch() const {
-  return watchdog_ ? watchdog_->ranks() : std::vector<watchdog::RankView>{};
-}
+std::vector<watchdog::RankView> Runtime::watch() const { return watchdog_ ? watchdog_->ranks() : std::vector<watchdog::RankView>{}; }
 
 std::optional<Error> Runtime::agree(const std::optional<Error>& mine) { return distributed::agree(*world_, mine, hosts_); }
 

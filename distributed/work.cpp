@@ -59,8 +59,7 @@ void run_and_finish(const std::shared_ptr<CompletionState>& follower, const std:
 
 }  // namespace
 
-WorkState::WorkState(std::shared_ptr<CollectiveRecord> record, std::shared_ptr<FlightRecorder> recorder,
-                     std::shared_ptr<Executor> executor)
+WorkState::WorkState(std::shared_ptr<CollectiveRecord> record, std::shared_ptr<FlightRecorder> recorder, std::shared_ptr<Executor> executor)
     : record_(std::move(record)), recorder_(std::move(recorder)), executor_(std::move(executor)) {}
 
 void WorkState::finishing(const std::exception_ptr& error) { recorder_->over(*record_, state_for(error)); }
@@ -91,9 +90,8 @@ void Work::wait(const Deadline& deadline) const {
     const WaitMark mark(state_->recorder());
     if (!state_->wait_until(deadline)) {
       const CollectiveRecord& record = state_->record();
-      throw Error(ErrorKind::runtime,
-                  fmt::format("{} of step {} was not complete after {:.1f} s{}", record.text(), record.step, deadline.seconds(),
-                              whom(*state_, *record.communicator)));
+      throw Error(ErrorKind::runtime, fmt::format("{} of step {} was not complete after {:.1f} s{}", record.text(), record.step,
+                                                  deadline.seconds(), whom(*state_, *record.communicator)));
     }
   }
   if (const std::exception_ptr error = state_->error()) std::rethrow_exception(error);

@@ -77,7 +77,8 @@ class Work {
 
   /// Runs `function` on the communication thread as soon as the collective is complete. The event is ready when the
   /// function has run, and fails if it throws or the collective fails (the function is then not run). A function that has
-  /// begun is not stopped by abandon(): wait for the event before its data goes away.
+  /// begun is not stopped by abandon(): wait for the event before its data goes away. It must not wait for other works: all
+  /// communication of the process stands still while it runs.
   ReadyEvent then(std::function<void()> function) const;
 
   /// Ready when the collective is complete.

@@ -63,7 +63,8 @@ void add_checkpoint(CLI::App& app, std::string& folder, std::string& file, Comma
   add("hash", "SHA-256 of the weights, as in summary.json", checkpoint_hash);
   auto* command = add("export", "write the weights as one safetensors file", checkpoint_hash);
   command->add_option("file", file, "the file to write")->required();
-  commands[command] = [&] { return checkpoint_export(folder, file); };
+  auto* average = command->add_flag("--ema")->description("the moving average of the weights (ema.decay) instead");
+  commands[command] = [&folder, &file, average] { return checkpoint_export(folder, file, average->count() > 0); };
 }
 
 /// What the command line has too much or too little of. Under mpirun all ranks see it, and the first of them says it.

@@ -21,4 +21,7 @@ std::unique_ptr<Task> make_task(const config::Recipe& recipe);
 /// Throws Error(data) for missing or broken files, Error(usage) for a split that the data set does not have.
 std::shared_ptr<const data::Dataset> open_dataset(const config::DataBlock& block, std::string_view split);
 
+/// Throws Error(usage) that names key and fix where samples do not have the shape that the model takes, or have more classes.
+void check_data_fits(const config::Recipe& recipe, const data::Dataset& dataset);
+
 }  // namespace tessera::recipes

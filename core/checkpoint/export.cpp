@@ -72,4 +72,21 @@ std::vector<StateEntry> read_weights(const Checkpoint& checkpoint) {
   return weights;
 }
 
+std::vector<StateEntry> read_averages(const Checkpoint& checkpoint) {
+  std::vector<StateEntry> weights;
+  std::vector<Slice> slices;
+  bool any = false;
+  for (const TensorRecord& tensor : checkpoint.manifest.tensors) {
+    const bool average = tensor.role == TensorRole::average && tensor.name.starts_with(kAveragePrefix);
+    if (!average && tensor.role != TensorRole::buffer) continue;
+    any = any || average;
+    const Tensor values = Tensor::empty(tensor.shape, tensor.dtype);
+    slices.push_back({tensor.name, tensor.role, tensor.shape, 0, values.reshape({values.elements()})});
+    weights.push_back({average ? tensor.name.substr(kAveragePrefix.size()) : tensor.name, average ? TensorRole::parameter : tensor.role, values});
+  }
+  if (!any) throw Error(ErrorKind::checkpoint, "it holds no average of the weights", checkpoint.path.string(), "train with ema.decay, or export without --ema");
+  read_slices(checkpoint, slices);
+  return weights;
+}
+
 }  // namespace tessera::checkpoint

@@ -22,4 +22,7 @@ std::string export_weights(std::span<const StateEntry> entries, const std::files
 /// The parameters and buffers of a checkpoint, read into new tensors.
 std::vector<StateEntry> read_weights(const Checkpoint& checkpoint);
 
+/// Likewise with the moving averages in place of the parameters. Throws Error(checkpoint) where there are none.
+std::vector<StateEntry> read_averages(const Checkpoint& checkpoint);
+
 }  // namespace tessera::checkpoint

@@ -10,10 +10,13 @@
 
 namespace tessera::checkpoint {
 
-/// The parameters, under their own names; views.
-std::vector<StateEntry> parameter_entries(const nn::FlatParameters& parameters);
+/// Parameters and running statistics, under their own names; views.
+std::vector<StateEntry> weight_entries(const nn::FlatParameters& parameters);
 
 /// A flat buffer of optimizer state, as "optimizer.<buffer>.<parameter>"; views.
 std::vector<StateEntry> optimizer_entries(const nn::FlatParameters& parameters, const std::string& buffer, const Tensor& flat);
+
+/// A moving average of the parameters, as "average.<parameter>"; views.
+std::vector<StateEntry> average_entries(const nn::FlatParameters& parameters, const Tensor& flat);
 
 }  // namespace tessera::checkpoint

@@ -17,6 +17,9 @@ enum class TensorRole : uint8_t { parameter, buffer, optimizer, grid, average, o
 /// "parameter", "buffer", ...
 std::string_view name_of(TensorRole role);
 
+/// Before the name of the parameter whose average it is.
+inline constexpr std::string_view kAveragePrefix = "average.";
+
 /// Whether a tensor belongs to the model itself, so to its exported weights.
 inline bool is_weight(TensorRole role) { return role == TensorRole::parameter || role == TensorRole::buffer; }
 

@@ -47,12 +47,38 @@ struct About {
   std::vector<std::string> choices{};
   bool required = false;
   bool allow_infinite = false;  ///< .inf and -.inf; NaN never is allowed
+  bool late = false;            ///< younger than recipes that have been hashed: outside the hash while at its default
 };
 
 class Fields;
 
 template <typename Struct>
 concept Declares = requires(Struct& value, Fields& fields) { value.declare(fields); };
+
+/// A list whose items are blocks of keys, such as `groups: [{match: "*.bias", weight_decay: 0}]`.
+class BlockList {
+ public:
+  virtual ~BlockList() = default;
+  /// Makes it a list of `count` default items.
+  virtual void reset(size_t count) = 0;
+  /// The keys of each item.
+  virtual std::vector<Fields>& items() = 0;
+  const std::vector<Fields>& items() const { return const_cast<BlockList*>(this)->items(); }
+  /// The keys of an item that has not been read: for reference and schema.
+  virtual const Fields& item_keys() const = 0;
+};
+
+template <Declares Struct>
+class BlockListOf;
+
+template <typename Value>
+struct BlockListItem {};
+template <Declares Struct>
+struct BlockListItem<std::vector<Struct>> {
+  using Type = Struct;
+};
+template <typename Value>
+concept ListsBlocks = requires { typename BlockListItem<Value>::Type; };
 
 /// The keys of one struct, bound to one object of it; that object must outlive this table and stay in its place.
 class Fields {
@@ -64,16 +90,21 @@ class Fields {
   struct Field {
     std::string name;
     About about;
-    Target target;                  ///< unused when `block` is there
-    std::unique_ptr<Fields> block;  ///< the keys of a nested struct
-    Origin origin;                  ///< where the value was read; "default" before
+    Target target;                      ///< unused when `block` or `blocks` is there
+    std::unique_ptr<Fields> block{};    ///< the keys of a nested struct
+    std::unique_ptr<BlockList> blocks{};  ///< the keys of a list of structs
+    Origin origin{"default", 0};        ///< where the value was read; "default" before
+    std::string default_value{};        ///< in YAML's flow style; empty for a block
   };
 
-  /// Declares a key. A nested struct is one with declare(Fields&); of its About only `doc` counts. Names are unique.
+  /// Declares a key. A nested struct is one with declare(Fields&); of its About only `doc` counts. A std::vector of such structs is a list of
+  /// blocks; of its About doc, effect and late count, and the items' own effects do not. Names are unique.
   template <typename Value>
   void add(std::string name, Value& value, About about) {
     if constexpr (Declares<Value>) {
       value.declare(add_block(std::move(name), std::move(about)));
+    } else if constexpr (ListsBlocks<Value>) {
+      add_blocks(std::move(name), std::make_unique<BlockListOf<typename BlockListItem<Value>::Type>>(value), std::move(about));
     } else {
       add_value(std::move(name), Target(&value), std::move(about));
     }
@@ -89,8 +120,35 @@ class Fields {
  private:
   void add_value(std::string name, Target target, About about);
   Fields& add_block(std::string name, About about);
+  void add_blocks(std::string name, std::unique_ptr<BlockList> blocks, About about);
 
   std::vector<Field> entries_;
+};
+
+template <Declares Struct>
+class BlockListOf final : public BlockList {
+ public:
+  explicit BlockListOf(std::vector<Struct>& list) : list_(list) {
+    item_.declare(item_keys_);
+    declare_items();
+  }
+  void reset(size_t count) override {
+    items_.clear();
+    list_.assign(count, Struct());
+    declare_items();
+  }
+  std::vector<Fields>& items() override { return items_; }
+  const Fields& item_keys() const override { return item_keys_; }
+
+ private:
+  void declare_items() {
+    for (Struct& item : list_) item.declare(items_.emplace_back());
+  }
+
+  std::vector<Struct>& list_;
+  std::vector<Fields> items_;
+  Struct item_;
+  Fields item_keys_;
 };
 
 enum class Unknown { refuse, ignore };
@@ -123,6 +181,8 @@ struct KeyInfo {
   std::string type;   ///< "integer", "number or null", "list of texts"
   std::string value;  ///< in YAML's flow style
   About about;
+  std::string default_value{};   ///< likewise
+  std::vector<KeyInfo> items{};  ///< the keys of a list's blocks, at their defaults
 };
 
 /// A row for every key that is no block, in the order of declaration.

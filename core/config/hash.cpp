@@ -17,9 +17,17 @@ constexpr const char* kAbsent = "absent";
 std::string canonical(const Node& node) {
   if (node.is_null()) return "null";
   if (node.is_scalar()) return quote(node.text());
-  std::string text = "[";
-  for (const Node& child : node.children()) text.append(canonical(child)).append(",");
-  return text.append("]");
+  std::string text = node.is_map() ? "{" : "[";
+  for (size_t i = 0; i < node.children().size(); ++i) {
+    if (node.is_map()) text.append(node.keys()[i].name).append("=");
+    text.append(canonical(node.children()[i])).append(",");
+  }
+  return text.append(node.is_map() ? "}" : "]");
+}
+
+/// Recipes of before the key keep their hash.
+bool is_hashed(const KeyInfo& key) {
+  return key.about.effect == Effect::mathematics && !(key.about.late && key.value == key.default_value);
 }
 
 struct Entry {
@@ -44,7 +52,7 @@ Change change_of(const std::string& path, const Entry& old_entry, const Entry& n
 std::string recipe_hash(const Resolved& resolved) {
   std::string text;
   for (const auto& [path, entry] : by_path(resolved)) {
-    if (entry.key->about.effect == Effect::mathematics) text.append(path).append("=").append(canonical(*entry.node)).append("\n");
+    if (is_hashed(*entry.key)) text.append(path).append("=").append(canonical(*entry.node)).append("\n");
   }
   return sha256_hex(text);
 }

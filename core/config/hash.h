@@ -12,7 +12,7 @@
 namespace tessera::config {
 
 /// SHA-256 (64 hexadecimal digits) of all keys whose effect is mathematics, with their values in a canonical spelling: not
-/// of their order, comments, inheritance, or keys that are free or extendable.
+/// of their order, comments, inheritance, keys that are free or extendable, or late ones at their defaults.
 std::string recipe_hash(const Resolved& resolved);
 
 /// A key whose value differs, or that only one of two recipes has.

@@ -69,10 +69,26 @@ void TrainConfig::declare(Fields& fields) {
              {.doc = "steps between two lines of metrics", .unit = "steps", .effect = Effect::free, .minimum = 1});
 }
 
+void ParameterGroup::declare(Fields& fields) {
+  fields.add("match", match,
+             {.doc = "pattern of full parameter names: * stands for any characters, ? for one, [a-c] for one of a set", .required = true});
+  fields.add("weight_decay", weight_decay, {.doc = "instead of optimizer.weight_decay; null: the same", .minimum = 0});
+  fields.add("learning_rate_factor", learning_rate_factor, {.doc = "multiplies the learning rate", .minimum = 0});
+  fields.add("frozen", frozen, {.doc = "never updated, and left out of the gradient norm"});
+}
+
 void OptimizerBlock::declare(Fields& fields) {
   KindBlock::declare(fields);
   fields.add("learning_rate", learning_rate, {.doc = "size of an update, before the schedule", .above = 0, .required = true});
   fields.add("clip_norm", clip_norm, {.doc = "scale the gradient down to this Euclidean norm; null: never", .above = 0});
+  fields.add("groups", groups, {.doc = "settings by parameter name; of a parameter the first match counts", .late = true});
+  fields.add("no_decay_on_norms_and_biases", no_decay_on_norms_and_biases,
+             {.doc = "no weight decay on parameters of one dim, unless a group says otherwise", .late = true});
+}
+
+void EmaConfig::declare(Fields& fields) {
+  fields.add("decay", decay,
+             {.doc = "share of the average of weights that an update keeps; null: no average", .minimum = 0, .below = 1, .late = true});
 }
 
 void PrecisionConfig::declare(Fields& fields) {
@@ -133,6 +149,7 @@ void Recipe::declare(Fields& fields) {
   fields.add("train", train, {.doc = "how long to train, and what to log"});
   fields.add("optimizer", optimizer, {.doc = "how gradients update weights"});
   fields.add("schedule", schedule, {.doc = "learning rate over time"});
+  fields.add("ema", ema, {.doc = "exponential moving average of the weights, in checkpoints and exported on its own"});
   fields.add("device", device, {.doc = "where kernels run", .choices = {"cpu", "cuda"}});
   fields.add("precision", precision, {.doc = "types of numbers"});
   fields.add("memory", memory, {.doc = "what is traded for memory and launch time"});

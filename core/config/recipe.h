@@ -51,9 +51,25 @@ struct TrainConfig {
   void declare(Fields& fields);
 };
 
+/// Settings of the parameters whose names match.
+struct ParameterGroup {
+  std::string match;
+  std::optional<double> weight_decay;
+  double learning_rate_factor = 1.0;
+  bool frozen = false;
+  void declare(Fields& fields);
+};
+
 struct OptimizerBlock : KindBlock {
   double learning_rate = 0;
   std::optional<double> clip_norm;
+  std::vector<ParameterGroup> groups;
+  bool no_decay_on_norms_and_biases = false;
+  void declare(Fields& fields);
+};
+
+struct EmaConfig {
+  std::optional<double> decay;
   void declare(Fields& fields);
 };
 
@@ -111,6 +127,7 @@ struct Recipe {
   TrainConfig train;
   OptimizerBlock optimizer;
   KindBlock schedule{"constant"};
+  EmaConfig ema;
   std::string device = "cpu";
   PrecisionConfig precision;
   MemoryConfig memory;

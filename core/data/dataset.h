@@ -34,7 +34,8 @@ struct Field {
 struct SampleContext {
   uint64_t seed = 0;
   int64_t epoch = 0;
-  int64_t position = 0;  ///< samples since the beginning of the run
+  int64_t position = 0;   ///< samples since the beginning of the run
+  bool training = false;  ///< evaluation sees samples as they are
 };
 
 class Dataset {

@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 
 #include <array>
-#include <cmath>
 #include <cstring>
 #include <filesystem>
 #include <future>
@@ -13,6 +12,7 @@
 #include "core/base/hash.h"
 #include "core/config/fields.h"
 #include "core/data/idx_file.h"
+#include "core/data/pixels.h"
 
 namespace tessera::data {
 namespace {
@@ -43,21 +43,10 @@ struct OpenIdx {
   IdxReader reader;
 };
 
-/// The f32 value of every pixel value, with the roundings of PyTorch's ToTensor and Normalize.
-std::array<float, 256> pixel_table(double mean, double std) {
-  if (!std::isfinite(mean)) throw Error(ErrorKind::usage, "not a finite number", "data.mean", "give the mean of pixel / 255");
-  if (!std::isfinite(std) || std <= 0)
-    throw Error(ErrorKind::usage, "not a positive number", "data.std", "give the deviation of pixel / 255");
-  std::array<float, 256> table{};
-  for (size_t pixel = 0; pixel < table.size(); ++pixel) {
-    table[pixel] = (static_cast<float>(pixel) / 255.0f - static_cast<float>(mean)) / static_cast<float>(std);
-  }
-  return table;
-}
-
 class IdxDataset final : public Dataset {
  public:
-  IdxDataset(const IdxConfig& config, const std::string& prefix) : table_(pixel_table(config.mean, config.std)), classes_(config.classes) {
+  IdxDataset(const IdxConfig& config, std::string_view split, const std::string& prefix)
+      : table_(pixel_table(config.mean, config.std)), classes_(config.classes) {
     const fs::path images_path = find_file(config.root, prefix + "-images-idx3-ubyte");
     const fs::path labels_path = find_file(config.root, prefix + "-labels-idx1-ubyte");
     auto images = std::make_shared<OpenIdx>(images_path, 3);
@@ -72,17 +61,18 @@ class IdxDataset final : public Dataset {
     labels_ = labels.read(config.limit_samples);
     check_labels(labels_path);
     fields_ = {{std::string(kInputs), DType::f32, {1, shape[1], shape[2]}, true}, {std::string(kTargets), DType::i64, {}, false}};
+    augmenter_.emplace(config.augment, split, fields_[0]);
   }
 
   int64_t samples() const override { return labels_.elements(); }
   const std::vector<Field>& fields() const override { return fields_; }
   std::optional<int64_t> classes() const override { return classes_; }
 
-  void read(int64_t index, const SampleContext&, std::span<std::byte* const> destinations) const override {
+  void read(int64_t index, const SampleContext& context, std::span<std::byte* const> destinations) const override {
     const auto pixels = static_cast<size_t>(fields_[0].shape.elements());
     const auto* from = images_.get().data<const uint8_t>() + static_cast<size_t>(index) * pixels;
-    auto* to = reinterpret_cast<float*>(destinations[0]);
-    for (size_t i = 0; i < pixels; ++i) to[i] = table_[from[i]];
+    place_image(from, fields_[0].shape, augmenter_->place(index, context), reinterpret_cast<float*>(destinations[0]),
+                [this](int64_t, uint8_t pixel) { return table_[pixel]; });
     const int64_t label = labels_.data<const uint8_t>()[index];
     std::memcpy(destinations[1], &label, sizeof label);
   }
@@ -106,11 +96,12 @@ class IdxDataset final : public Dataset {
     }
   }
 
-  std::array<float, 256> table_;
+  PixelTable table_;
   int64_t classes_;
   Tensor labels_;                      // u8 [N]
   std::shared_future<Tensor> images_;  // u8 [N, H, W]
   std::vector<Field> fields_;
+  std::optional<Augmenter> augmenter_;
 };
 
 }  // namespace
@@ -123,6 +114,7 @@ void IdxConfig::declare(config::Fields& fields) {
               .required = true});
   fields.add("mean", mean, {.doc = "inputs are (pixel / 255 - mean) / std"});
   fields.add("std", std, {.doc = "see mean", .above = 0});
+  augment.declare(fields);
   fields.add("classes", classes, {.doc = "labels lie in 0..classes-1", .minimum = 1});
   fields.add("limit_samples", limit_samples, {.doc = "use only the first samples of a split; 0: all", .unit = "samples", .minimum = 0});
 }
@@ -131,7 +123,7 @@ std::unique_ptr<Dataset> open_idx(const IdxConfig& config, std::string_view spli
   const std::array<std::string, 2> splits = {"train", "test"};
   check_split(split, splits);
   check_limit(config.limit_samples);
-  return std::make_unique<IdxDataset>(config, split == "train" ? "train" : "t10k");
+  return std::make_unique<IdxDataset>(config, split, split == "train" ? "train" : "t10k");
 }
 
 }  // namespace tessera::data

@@ -7,11 +7,8 @@
 #include <string>
 #include <string_view>
 
+#include "core/data/augment.h"
 #include "core/data/dataset.h"
-
-namespace tessera::config {
-class Fields;
-}
 
 namespace tessera::data {
 
@@ -20,6 +17,7 @@ struct IdxConfig {
   std::string root;   ///< holds train-images-idx3-ubyte[.gz], t10k-labels-idx1-ubyte[.gz], ...
   double mean = 0.0;  ///< inputs are (pixel / 255 - mean) / std
   double std = 1.0;
+  AugmentConfig augment;
   int64_t classes = 10;
   int64_t limit_samples = 0;  ///< take only the first samples of a split; 0: all
   void declare(config::Fields& fields);

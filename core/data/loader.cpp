@@ -42,7 +42,7 @@ BatchJob evaluation_job(const std::shared_ptr<const Dataset>& dataset, const Chu
     BatchWriter writer(*dataset, chunks.end(chunk) - chunks.begin(chunk));
     writer.batch().quantum = chunk;
     writer.batch().first_position = chunks.begin(chunk);
-    for (int64_t index = chunks.begin(chunk); index < chunks.end(chunk) && !stop; ++index) writer.append(index, {0, 0, index});
+    for (int64_t index = chunks.begin(chunk); index < chunks.end(chunk) && !stop; ++index) writer.append(index, {0, 0, index, false});
     return std::move(writer.batch());
   };
 }
@@ -64,7 +64,7 @@ struct Loader::Source {
     writer.batch().first_position = first;
     for (int64_t position = first; position < first + batch.micro_samples && !stop; ++position) {
       const EpochPosition at = epoch_position(position, sampler->samples());
-      writer.append(sampler->at(at.epoch, at.index), {seed, at.epoch, position});
+      writer.append(sampler->at(at.epoch, at.index), {seed, at.epoch, position, true});
     }
     return std::move(writer.batch());
   }

@@ -25,55 +25,53 @@ struct Column {
 };
 
 template <typename Stored, typename Wanted, typename Convert>
-void convert_sample(const std::byte* from, std::byte* to, const Field& field, Convert value_of) {
+void convert_sample(const std::byte* from, std::byte* to, const Field& field, const Placement& placement, Convert value_of) {
   const auto* in = reinterpret_cast<const Stored*>(from);
   auto* out = reinterpret_cast<Wanted*>(to);
-  if (!field.image) {
-    const int64_t elements = field.shape.elements();
-    for (int64_t i = 0; i < elements; ++i) out[i] = value_of(in[i]);
+  if (field.image) {
+    place_image(in, field.shape, placement, out, [&](int64_t, Stored stored) { return value_of(stored); });
     return;
   }
-  const int64_t channels = field.shape[0], pixels = field.shape[1] * field.shape[2];  // C, H, W to H, W, C
-  for (int64_t c = 0; c < channels; ++c) {
-    for (int64_t pixel = 0; pixel < pixels; ++pixel) out[pixel * channels + c] = value_of(in[c * pixels + pixel]);
-  }
+  const int64_t elements = field.shape.elements();
+  for (int64_t i = 0; i < elements; ++i) out[i] = value_of(in[i]);
 }
 
 template <typename Wanted>
-void convert_plain(DType stored, const std::byte* from, std::byte* to, const Field& field) {
+void convert_plain(DType stored, const std::byte* from, std::byte* to, const Field& field, const Placement& placement) {
   const auto cast = [](auto value) { return static_cast<Wanted>(value); };
   switch (stored) {
-    case DType::u8: return convert_sample<uint8_t, Wanted>(from, to, field, cast);
-    case DType::i32: return convert_sample<int32_t, Wanted>(from, to, field, cast);
-    case DType::i64: return convert_sample<int64_t, Wanted>(from, to, field, cast);
-    case DType::f32: return convert_sample<float, Wanted>(from, to, field, cast);
+    case DType::u8: return convert_sample<uint8_t, Wanted>(from, to, field, placement, cast);
+    case DType::i32: return convert_sample<int32_t, Wanted>(from, to, field, placement, cast);
+    case DType::i64: return convert_sample<int64_t, Wanted>(from, to, field, placement, cast);
+    case DType::f32: return convert_sample<float, Wanted>(from, to, field, placement, cast);
     case DType::f16:
-      return convert_sample<uint16_t, Wanted>(from, to, field, [](uint16_t bits) { return static_cast<Wanted>(f32_from_f16(bits)); });
+      return convert_sample<uint16_t, Wanted>(from, to, field, placement, [](uint16_t bits) { return static_cast<Wanted>(f32_from_f16(bits)); });
     case DType::bf16:
-      return convert_sample<uint16_t, Wanted>(from, to, field, [](uint16_t bits) { return static_cast<Wanted>(f32_from_bf16(bits)); });
+      return convert_sample<uint16_t, Wanted>(from, to, field, placement, [](uint16_t bits) { return static_cast<Wanted>(f32_from_bf16(bits)); });
     case DType::boolean: break;
   }
   TESSERA_ASSERT(false, "no such column can be opened");
 }
 
-void convert(const Column& column, int64_t index, std::byte* to) {
+void convert(const Column& column, int64_t index, std::byte* to, const Placement& placement = {}) {
   const std::byte* from = column.stored.bytes() + static_cast<size_t>(index) * column.stored_sample_bytes();
   if (column.stored.dtype() == column.field.dtype && !column.field.image) {
     std::memcpy(to, from, column.stored_sample_bytes());
   } else if (column.field.dtype == DType::f32) {
-    convert_plain<float>(column.stored.dtype(), from, to, column.field);
+    convert_plain<float>(column.stored.dtype(), from, to, column.field, placement);
   } else {
-    convert_plain<int64_t>(column.stored.dtype(), from, to, column.field);
+    convert_plain<int64_t>(column.stored.dtype(), from, to, column.field, placement);
   }
 }
 
 class TensorsDataset final : public Dataset {
  public:
-  TensorsDataset(const TensorsConfig& config, const std::filesystem::path& path) : file_(path), classes_(config.classes) {
+  TensorsDataset(const TensorsConfig& config, std::string_view split, const std::filesystem::path& path) : file_(path), classes_(config.classes) {
     inputs_ = open_column(kInputs, {DType::f32, DType::f16, DType::bf16, DType::u8, DType::i64, DType::i32});
     targets_ = open_column(kTargets, {DType::i64, DType::i32, DType::u8, DType::f32});
     if (targets_.stored.dtype() == DType::u8) targets_.field.dtype = DType::i64;
     if (inputs_.stored.shape().dims() == 4) inputs_.field.image = true;
+    augmenter_.emplace(config.augment, split, inputs_.field);
     const int64_t inputs = inputs_.stored.shape()[0], targets = targets_.stored.shape()[0];
     if (inputs != targets) fail(fmt::format("inputs have {} samples, targets {}", inputs, targets), "give both the same first dim");
     samples_ = config.limit_samples > 0 ? std::min(config.limit_samples, inputs) : inputs;
@@ -86,8 +84,8 @@ class TensorsDataset final : public Dataset {
   const std::vector<Field>& fields() const override { return fields_; }
   std::optional<int64_t> classes() const override { return targets_.field.dtype == DType::i64 ? std::optional(classes_) : std::nullopt; }
 
-  void read(int64_t index, const SampleContext&, std::span<std::byte* const> destinations) const override {
-    convert(inputs_, index, destinations[0]);
+  void read(int64_t index, const SampleContext& context, std::span<std::byte* const> destinations) const override {
+    convert(inputs_, index, destinations[0], augmenter_->place(index, context));
     convert(targets_, index, destinations[1]);
   }
 
@@ -147,6 +145,7 @@ class TensorsDataset final : public Dataset {
   int64_t classes_;
   int64_t samples_ = 0;
   std::vector<Field> fields_;
+  std::optional<Augmenter> augmenter_;
 };
 
 }  // namespace
@@ -157,6 +156,7 @@ void TensorsConfig::declare(config::Fields& fields) {
   fields.add("train", train, {.doc = "safetensors file with tensors inputs and targets", .effect = Effect::free});
   fields.add("validation", validation, {.doc = "such a file, for evaluation", .effect = Effect::free});
   fields.add("test", test, {.doc = "such a file, for evaluation", .effect = Effect::free});
+  augment.declare(fields);
   fields.add("classes", classes, {.doc = "integer targets lie in 0..classes-1; 0: as many as the targets show", .minimum = 0});
   fields.add("limit_samples", limit_samples, {.doc = "use only the first samples of a split; 0: all", .unit = "samples", .minimum = 0});
 }
@@ -173,7 +173,7 @@ std::unique_ptr<Dataset> open_tensors(const TensorsConfig& config, std::string_v
   check_split(split, known);
   check_limit(config.limit_samples);
   for (const auto& [name, file] : files) {
-    if (name == split) return std::make_unique<TensorsDataset>(config, std::filesystem::path(config.root) / *file);
+    if (name == split) return std::make_unique<TensorsDataset>(config, split, std::filesystem::path(config.root) / *file);
   }
   return nullptr;  // check_split has thrown
 }

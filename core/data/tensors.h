@@ -7,11 +7,8 @@
 #include <string>
 #include <string_view>
 
+#include "core/data/augment.h"
 #include "core/data/dataset.h"
-
-namespace tessera::config {
-class Fields;
-}
 
 namespace tessera::data {
 
@@ -21,6 +18,7 @@ struct TensorsConfig {
   std::string train;
   std::string validation;
   std::string test;
+  AugmentConfig augment;
   int64_t classes = 0;        ///< integer targets lie in [0, classes); 0: one more than the largest of the split
   int64_t limit_samples = 0;  ///< take only the first samples of a split; 0: all
   void declare(config::Fields& fields);

@@ -3,26 +3,28 @@
 
 #include <algorithm>
 
-#include "core/exact/exact_scalar.h"
 #include "core/kernels/kernels.h"
 #include "core/ops/checks.h"
 
 namespace tessera {
-namespace {
 
-constexpr int64_t kNormBlockElements = 4096;
-
-}  // namespace
-
-double squared_gradient_norm(const nn::FlatParameters& parameters) {
-  const Tensor& gradients = parameters.gradients();
-  const SummationKernels& kernels = kernels_for(gradients.device()).summation;
+ExactScalar exact_squares(Device device, const float* x, int64_t elements) {
+  const SummationKernels& kernels = kernels_for(device).summation;
   ExactScalar sum;
-  for (const nn::FlatSlot& slot : parameters.slots()) {
-    const float* gradient = gradients.data<float>() + slot.offset_elements;
-    for (int64_t start = 0; start < slot.elements; start += kNormBlockElements) {
-      sum.add(kernels.sum_of_squares(std::min(kNormBlockElements, slot.elements - start), gradient + start));
-    }
+  for (int64_t start = 0; start < elements; start += kSquaresBlockElements) {
+    sum.add(kernels.sum_of_squares(std::min(kSquaresBlockElements, elements - start), x + start));
+  }
+  return sum;
+}
+
+double squared_gradient_norm(const nn::FlatParameters& parameters, const std::vector<bool>& left_out) {
+  const Tensor& gradients = parameters.gradients();
+  ExactScalar sum;
+  for (size_t i = 0; i < parameters.slots().size(); ++i) {
+    if (i < left_out.size() && left_out[i]) continue;
+    const nn::FlatSlot& slot = parameters.slots()[i];
+    if (slot.kind != nn::SlotKind::parameter) continue;
+    sum.merge(exact_squares(gradients.device(), gradients.data<float>() + slot.offset_elements, slot.elements));
   }
   return sum.value();
 }

@@ -15,6 +15,8 @@ struct ConvolutionGeometry {
   int64_t kernel_height, kernel_width;
   int64_t stride_height, stride_width;
   int64_t padding_height, padding_width;
+  int64_t dilation_height, dilation_width;  ///< 1: none
+  int64_t groups;
 
   bool operator==(const ConvolutionGeometry&) const = default;
 };
@@ -31,7 +33,7 @@ struct PackedWeight {
   std::vector<Entry> entries;
 };
 
-/// Activations are channels-last, weights row-major [out, in, height, width].
+/// Activations are channels-last, weights row-major [out, in / groups, height, width].
 struct ConvolutionForward {
   ConvolutionGeometry geometry;
   const float* x;

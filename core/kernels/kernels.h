@@ -8,6 +8,7 @@
 #include "core/kernels/elementwise.h"
 #include "core/kernels/loss.h"
 #include "core/kernels/matmul.h"
+#include "core/kernels/normalisation.h"
 #include "core/kernels/optimizer.h"
 #include "core/kernels/pooling.h"
 #include "core/kernels/summation.h"
@@ -20,6 +21,7 @@ struct Kernels {
   ConvolutionKernels convolution;
   PoolingKernels pooling;
   LossKernels loss;
+  NormalisationKernels normalisation;
   OptimizerKernels optimizer;
   SummationKernels summation;
 };

@@ -10,22 +10,38 @@ constexpr int64_t kPaddingElements = kAlignmentBytes / sizeof(float);
 
 FlatParameters::FlatParameters(Module& model, uint64_t seed) {
   std::vector<Parameter*> parameters;
+  std::vector<Statistic*> statistics;
   model.for_each_parameter([&](Parameter& parameter) {
-    const int64_t elements = parameter.shape.elements();
-    slots_.push_back({parameter.name, parameter.shape, flat_elements_, elements});
+    add_slot(parameter.name, SlotKind::parameter, parameter.shape);
     parameters.push_back(&parameter);
-    flat_elements_ += (elements + kPaddingElements - 1) / kPaddingElements * kPaddingElements;
-    parameter_elements_ += elements;
+    parameter_elements_ += parameter.shape.elements();
+  });
+  trained_elements_ = flat_elements_;
+  model.for_each_statistic([&](Statistic& statistic) {
+    add_slot(statistic.name, SlotKind::statistic, statistic.shape);
+    statistics.push_back(&statistic);
+    momenta_.push_back(statistic.momentum);
   });
   values_ = zeros_like(MemoryCategory::parameters);
   gradients_ = zeros_like(MemoryCategory::gradients);
-  for (size_t i = 0; i < slots_.size(); ++i) {
+  for (size_t i = 0; i < parameters.size(); ++i) {
     Parameter& parameter = *parameters[i];
     parameter.value = view(values_, slots_[i]);
     parameter.leaf = std::make_shared<autograd::Leaf>(i, view(gradients_, slots_[i]));
     leaves_.push_back(parameter.leaf);
     initialise(parameter.value, parameter.initialiser, seed, parameter.name);
   }
+  for (size_t i = 0; i < statistics.size(); ++i) {
+    const FlatSlot& slot = slots_[parameters.size() + i];
+    statistics[i]->value = view(values_, slot);
+    statistics[i]->sample = view(gradients_, slot);
+    initialise(statistics[i]->value, Initialiser::constant(statistics[i]->initial), seed, slot.name);
+  }
+}
+
+void FlatParameters::add_slot(const std::string& name, SlotKind kind, const Shape& shape) {
+  slots_.push_back({name, kind, shape, flat_elements_, shape.elements()});
+  flat_elements_ += (shape.elements() + kPaddingElements - 1) / kPaddingElements * kPaddingElements;
 }
 
 Tensor FlatParameters::zeros_like(MemoryCategory category, DType dtype) const {
@@ -38,7 +54,23 @@ Tensor FlatParameters::view(const Tensor& flat, const FlatSlot& slot) {
 }
 
 void FlatParameters::set_hook(autograd::GradientHook* hook) {
+  hook_ = hook;
   for (const auto& leaf : leaves_) leaf->set_hook(hook);
+}
+
+/// Last slot first, as backward will go on.
+void FlatParameters::statistics_ready() {
+  for (size_t i = slots_.size(); hook_ && i-- > leaves_.size();) hook_->gradient_ready(i);
+}
+
+void FlatParameters::update_statistics(int64_t quanta) {
+  const float share = 1.0f / static_cast<float>(quanta);
+  for (size_t i = leaves_.size(); i < slots_.size(); ++i) {
+    const float momentum = momenta_[i - leaves_.size()];
+    float* value = values_.data<float>() + slots_[i].offset_elements;
+    const float* sum = gradients_.data<float>() + slots_[i].offset_elements;
+    for (int64_t element = 0; element < slots_[i].elements; ++element) value[element] += momentum * (sum[element] * share - value[element]);
+  }
 }
 
 }  // namespace tessera::nn

@@ -10,16 +10,24 @@
 
 namespace tessera::nn {
 
-/// Where a parameter lies in the flat buffers, in elements. Starts are multiples of 16 elements; padding holds zeros.
+/// What a slot of the flat buffers holds.
+enum class SlotKind {
+  parameter,  ///< trained
+  statistic,  ///< a running mean; its "gradient" is a sample (see Statistic)
+};
+
+/// Where a tensor lies in the flat buffers, in elements. Starts are multiples of 16 elements; padding holds zeros.
 struct FlatSlot {
   std::string name;
+  SlotKind kind;
   Shape shape;
   int64_t offset_elements;
   int64_t elements;
 };
 
 /// All parameters of a model, and their gradients, as views into two flat f32 buffers. Buckets, shards, checkpoints, norms and the
-/// optimizer are ranges of them.
+/// optimizer are ranges of them. Behind the parameters stand the statistics, so that their samples are summed over quanta and
+/// ranks by the same exact sums as gradients.
 class FlatParameters {
  public:
   /// Lays out and initialises the model's parameters. The model must outlive this object.
@@ -28,7 +36,9 @@ class FlatParameters {
   const std::vector<FlatSlot>& slots() const { return slots_; }
   /// Including padding.
   int64_t flat_elements() const { return flat_elements_; }
-  /// Without padding.
+  /// The range [0, trained_elements) holds the parameters, padding included; statistics come behind.
+  int64_t trained_elements() const { return trained_elements_; }
+  /// Of the parameters, without padding.
   int64_t parameter_elements() const { return parameter_elements_; }
 
   const Tensor& values() const { return values_; }
@@ -40,12 +50,20 @@ class FlatParameters {
 
   std::span<const std::shared_ptr<autograd::Leaf>> leaves() const { return leaves_; }
   void set_hook(autograd::GradientHook* hook);
+  /// To be called between forward and backward of a quantum: its samples are complete.
+  void statistics_ready();
+  /// Moves the running means by the samples' sum over all `quanta` of the step, which the flat gradient buffer holds.
+  void update_statistics(int64_t quanta);
   /// To be called after every change of values().
   void values_changed() { values_.storage()->bump_version(); }
 
  private:
   std::vector<FlatSlot> slots_;
-  int64_t flat_elements_ = 0, parameter_elements_ = 0;
+  void add_slot(const std::string& name, SlotKind kind, const Shape& shape);
+
+  int64_t flat_elements_ = 0, trained_elements_ = 0, parameter_elements_ = 0;
+  std::vector<float> momenta_;  // of the statistics
+  autograd::GradientHook* hook_ = nullptr;
   Tensor values_, gradients_;
   std::vector<std::shared_ptr<autograd::Leaf>> leaves_;
 };

@@ -4,6 +4,7 @@
 #include "core/base/error.h"
 #include "core/ops/activation.h"
 #include "core/ops/linear.h"
+#include "core/ops/normalisation.h"
 
 namespace tessera::nn {
 
@@ -13,15 +14,47 @@ Linear::Linear(int64_t in_features, int64_t out_features)
 
 Variable Linear::forward(const Variable& x, ForwardContext&) { return ops::linear(x, weight_.variable(), bias_.variable()); }
 
+namespace {
+
+int64_t fan_in(const Conv2dOptions& options) { return options.in_channels / options.groups * options.kernel * options.kernel; }
+
+Shape weight_shape(const Conv2dOptions& options) {
+  if (options.groups < 1 || options.in_channels % options.groups != 0) {
+    throw Error(ErrorKind::usage, std::to_string(options.groups) + " groups do not divide " + std::to_string(options.in_channels) + " input channels", "Conv2d");
+  }
+  return {options.out_channels, options.in_channels / options.groups, options.kernel, options.kernel};
+}
+
+}  // namespace
+
 Conv2d::Conv2d(const Conv2dOptions& options)
-    : options_{options.stride, options.padding},
-      weight_(add_parameter("weight", {options.out_channels, options.in_channels, options.kernel, options.kernel},
-                            Initialiser::fan_in_uniform(options.in_channels * options.kernel * options.kernel))),
-      bias_(add_parameter("bias", {options.out_channels},
-                          Initialiser::fan_in_uniform(options.in_channels * options.kernel * options.kernel))) {}
+    : options_{options.stride, options.padding, options.dilation, options.groups},
+      weight_(add_parameter("weight", weight_shape(options), Initialiser::fan_in_uniform(fan_in(options)))),
+      bias_(options.bias ? &add_parameter("bias", {options.out_channels}, Initialiser::fan_in_uniform(fan_in(options))) : nullptr) {}
 
 Variable Conv2d::forward(const Variable& x, ForwardContext&) {
-  return ops::conv2d(x, weight_.variable(), bias_.variable(), options_, packed_);
+  return ops::conv2d(x, weight_.variable(), bias_ ? bias_->variable() : Variable(), options_, packed_);
+}
+
+BatchNorm::BatchNorm(int64_t channels, double epsilon, double momentum)
+    : epsilon_(epsilon),
+      weight_(add_parameter("weight", {channels}, Initialiser::constant(1.0f))),
+      bias_(add_parameter("bias", {channels}, Initialiser::constant(0.0f))),
+      mean_(add_statistic("running_mean", {channels}, 0.0f, momentum)),
+      variance_(add_statistic("running_var", {channels}, 1.0f, momentum)) {}
+
+Variable BatchNorm::normalise(const Variable& x, const Variable& residual, bool relu, const ForwardContext& context) {
+  const ops::BatchNormOptions options{epsilon_, relu};
+  if (!context.training()) {
+    return ops::batch_norm_apply(x, weight_.variable(), bias_.variable(), residual, options, mean_.value, variance_.value);
+  }
+  return ops::batch_norm(x, weight_.variable(), bias_.variable(), residual, options, {mean_.sample, variance_.sample});
+}
+
+Variable BatchNorm::forward(const Variable& x, ForwardContext& context) { return normalise(x, {}, false, context); }
+
+Variable BatchNorm::with_relu(const Variable& x, const Variable& residual, ForwardContext& context) {
+  return checked(normalise(x, residual, true, context), context);
 }
 
 Activation activation_from(const std::string& name) {

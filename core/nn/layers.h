@@ -24,10 +24,11 @@ class Linear final : public Module {
 };
 
 struct Conv2dOptions {
-  int64_t in_channels = 1, out_channels = 1, kernel = 3, stride = 1, padding = 0;
+  int64_t in_channels = 1, out_channels = 1, kernel = 3, stride = 1, padding = 0, dilation = 1, groups = 1;
+  bool bias = true;
 };
 
-/// [N, in, H, W] -> [N, out, H', W']; parameters weight [out, in, kernel, kernel] and bias [out].
+/// [N, in, H, W] -> [N, out, H', W']; parameters weight [out, in / groups, kernel, kernel] and, where asked, bias [out].
 class Conv2d final : public Module {
  public:
   explicit Conv2d(const Conv2dOptions& options);
@@ -38,8 +39,29 @@ class Conv2d final : public Module {
 
   ops::ConvolutionOptions options_;
   Parameter& weight_;
-  Parameter& bias_;
+  Parameter* bias_;  // nullptr: none
   std::shared_ptr<PackedWeight> packed_ = std::make_shared<PackedWeight>();
+};
+
+/// Batch normalisation over [N, C, H, W] or [N, C]; parameters weight and bias [C], statistics running_mean and running_var [C]. The batch is the
+/// quantum: batch.micro_samples, whatever the number of ranks.
+class BatchNorm final : public Module {
+ public:
+  explicit BatchNorm(int64_t channels, double epsilon = 1e-5, double momentum = 0.1);
+  std::string kind() const override { return "BatchNorm"; }
+
+  /// relu(bn(x) + residual) in one pass; an undefined residual adds nothing.
+  Variable with_relu(const Variable& x, const Variable& residual, ForwardContext& context);
+
+ private:
+  Variable forward(const Variable& x, ForwardContext& context) override;
+  Variable normalise(const Variable& x, const Variable& residual, bool relu, const ForwardContext& context);
+
+  double epsilon_;
+  Parameter& weight_;
+  Parameter& bias_;
+  Statistic& mean_;
+  Statistic& variance_;
 };
 
 enum class Activation { relu, tanh, sigmoid };

@@ -11,14 +11,10 @@ std::string join(const std::string& prefix, const std::string& name) { return pr
 
 }  // namespace
 
-Variable Module::operator()(const Variable& x, ForwardContext& context) {
-  Variable y = forward(x, context);
-  if (context.checking()) check_finite(y.value(), context);
-  return y;
-}
+Variable Module::operator()(const Variable& x, ForwardContext& context) { return checked(forward(x, context), context); }
 
-void Module::check_finite(const Tensor& output, const ForwardContext& context) const {
-  if (ops::all_finite(output)) return;
+Variable Module::checked(Variable output, const ForwardContext& context) const {
+  if (!context.checking() || ops::all_finite(output.value())) return output;
   throw Error(ErrorKind::runtime, "the output of module '" + path_ + "' (" + kind() + ", shape " + output.shape().text() + ") is not finite",
               "step " + std::to_string(context.step()) + ", quantum " + std::to_string(context.quantum()),
               "lower optimizer.learning_rate, set optimizer.clip_norm, or look at the data of this step");
@@ -29,9 +25,15 @@ Parameter& Module::add_parameter(const std::string& name, const Shape& shape, co
   return *parameters_.back();
 }
 
+Statistic& Module::add_statistic(const std::string& name, const Shape& shape, float initial, double momentum) {
+  statistics_.push_back(std::make_unique<Statistic>(Statistic{name, shape, initial, static_cast<float>(momentum), {}, {}}));
+  return *statistics_.back();
+}
+
 void Module::name_tree(const std::string& prefix) {
   path_ = prefix;
   for (auto& parameter : parameters_) parameter->name = join(prefix, parameter->name);
+  for (auto& statistic : statistics_) statistic->name = join(prefix, statistic->name);
   for (auto& [name, child] : children_) child->name_tree(join(prefix, name));
 }
 
@@ -43,6 +45,11 @@ void Module::for_each_module(const std::function<void(Module&)>& visit) {
 void Module::for_each_parameter(const std::function<void(Parameter&)>& visit) {
   for (auto& parameter : parameters_) visit(*parameter);
   for (auto& [name, child] : children_) child->for_each_parameter(visit);
+}
+
+void Module::for_each_statistic(const std::function<void(Statistic&)>& visit) {
+  for (auto& statistic : statistics_) visit(*statistic);
+  for (auto& [name, child] : children_) child->for_each_statistic(visit);
 }
 
 }  // namespace tessera::nn

@@ -26,6 +26,17 @@ struct Parameter {
   Variable variable() const { return Variable(value, leaf); }
 };
 
+/// A running mean that a module keeps of something it sees in training (batch norm's statistics). Every quantum leaves a sample; after
+/// the step the samples' mean over all quanta of all ranks moves the running value: value += momentum * (mean - value).
+struct Statistic {
+  std::string name;  ///< full name, as in "bn1.running_mean"
+  Shape shape;
+  float initial = 0.0f;
+  float momentum = 0.1f;
+  Tensor value;   ///< the running mean: a view into the flat parameter buffer
+  Tensor sample;  ///< this quantum's: a view into the flat gradient buffer
+};
+
 class Module;
 
 /// What one forward pass runs for; the keys of its random numbers.
@@ -74,12 +85,16 @@ class Module {
   /// In order of registration, depth first: this module, its own parameters, then its children.
   void for_each_module(const std::function<void(Module&)>& visit);
   void for_each_parameter(const std::function<void(Parameter&)>& visit);
+  void for_each_statistic(const std::function<void(Statistic&)>& visit);
   const std::vector<std::unique_ptr<Parameter>>& own_parameters() const { return parameters_; }
 
  protected:
   virtual Variable forward(const Variable& x, ForwardContext& context) = 0;
+  /// For entry points beside operator(): what surrounds every module's pass.
+  Variable checked(Variable output, const ForwardContext& context) const;
 
   Parameter& add_parameter(const std::string& name, const Shape& shape, const Initialiser& initialiser);
+  Statistic& add_statistic(const std::string& name, const Shape& shape, float initial, double momentum);
 
   template <typename Child>
   Child& add(const std::string& name, std::unique_ptr<Child> child) {
@@ -89,10 +104,9 @@ class Module {
   }
 
  private:
-  void check_finite(const Tensor& output, const ForwardContext& context) const;
-
   std::string path_;
   std::vector<std::unique_ptr<Parameter>> parameters_;
+  std::vector<std::unique_ptr<Statistic>> statistics_;
   std::vector<std::pair<std::string, std::unique_ptr<Module>>> children_;
 };
 

@@ -10,25 +10,41 @@
 namespace tessera::ops {
 namespace {
 
+/// Extent of a dilated kernel.
+int64_t extent(int64_t kernel, const ConvolutionOptions& options) { return options.dilation * (kernel - 1) + 1; }
+
 ConvolutionGeometry geometry_of(const Shape& x, const Shape& weight, const ConvolutionOptions& options) {
   ConvolutionGeometry g{};
   g.batch = x[0], g.in_channels = x[1], g.in_height = x[2], g.in_width = x[3];
   g.out_channels = weight[0], g.kernel_height = weight[2], g.kernel_width = weight[3];
   g.stride_height = g.stride_width = options.stride;
   g.padding_height = g.padding_width = options.padding;
-  g.out_height = (g.in_height + 2 * options.padding - g.kernel_height) / options.stride + 1;
-  g.out_width = (g.in_width + 2 * options.padding - g.kernel_width) / options.stride + 1;
+  g.dilation_height = g.dilation_width = options.dilation;
+  g.groups = options.groups;
+  g.out_height = (g.in_height + 2 * options.padding - extent(g.kernel_height, options)) / options.stride + 1;
+  g.out_width = (g.in_width + 2 * options.padding - extent(g.kernel_width, options)) / options.stride + 1;
   return g;
+}
+
+void check_options(const ConvolutionOptions& options, const Shape& weight) {
+  const auto fail = [](const std::string& what) { throw Error(ErrorKind::usage, "conv2d: " + what); };
+  if (options.stride < 1) fail("stride must be at least 1, not " + std::to_string(options.stride));
+  if (options.padding < 0) fail("padding must not be negative, but is " + std::to_string(options.padding));
+  if (options.dilation < 1) fail("dilation must be at least 1, not " + std::to_string(options.dilation));
+  if (options.groups < 1 || weight[0] % options.groups != 0) {
+    fail(std::to_string(options.groups) + " groups do not divide the output channels of the weight " + weight.text());
+  }
 }
 
 void check(const Variable& x, const Variable& weight, const Variable& bias, const ConvolutionOptions& options) {
   require_dims("conv2d", x.value(), 4, "an input [samples, channels, height, width]");
-  require_dims("conv2d", weight.value(), 4, "a weight [out, in, height, width]");
-  if (options.stride < 1) throw Error(ErrorKind::usage, "conv2d: stride must be at least 1, not " + std::to_string(options.stride));
-  if (options.padding < 0) throw Error(ErrorKind::usage, "conv2d: padding must not be negative, but is " + std::to_string(options.padding));
-  if (x.shape()[1] != weight.shape()[1]) fail_shapes("conv2d", "input channels and weight do not fit", x.shape(), weight.shape());
+  require_dims("conv2d", weight.value(), 4, "a weight [out, in / groups, height, width]");
+  check_options(options, weight.shape());
+  if (x.shape()[1] != weight.shape()[1] * options.groups) {
+    fail_shapes("conv2d", "input channels and weight do not fit in " + std::to_string(options.groups) + " group(s)", x.shape(), weight.shape());
+  }
   const int64_t pad = 2 * options.padding;
-  if (x.shape()[2] + pad < weight.shape()[2] || x.shape()[3] + pad < weight.shape()[3]) {
+  if (x.shape()[2] + pad < extent(weight.shape()[2], options) || x.shape()[3] + pad < extent(weight.shape()[3], options)) {
     fail_shapes("conv2d", "the kernel is larger than the padded input", x.shape(), weight.shape());
   }
   if (bias.defined() && bias.shape() != Shape{weight.shape()[0]}) fail_shapes("conv2d", "bias and weight do not fit", bias.shape(), weight.shape());

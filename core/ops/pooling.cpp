@@ -52,7 +52,7 @@ class AveragePoolNode final : public autograd::Node {
 
   const char* name() const override { return "average_pool2d"; }
   void backward(const Tensor& gradient) override {
-    const Tensor dy = channels_last(gradient);
+    const Tensor dy = gradient.shape().dims() == 4 ? channels_last(gradient) : contiguous(gradient);
     Tensor dx = Tensor::empty_channels_last(in_shape(geometry_));
     kernels_for(dx.device()).pooling.average_backward({geometry_, dy.data<float>(), dx.data<float>()});
     give(0, std::move(dx));
@@ -77,6 +77,16 @@ Variable average_pool2d(const Variable& x, const PoolingOptions& options) {
   const PoolingGeometry geometry = geometry_of("average_pool2d", x, options);
   const Tensor input = channels_last(x.value());
   Tensor output = Tensor::empty_channels_last(out_shape(geometry));
+  kernels_for(output.device()).pooling.average_forward({geometry, input.data<float>(), output.data<float>()});
+  return autograd::record<AveragePoolNode>(output, {&x}, geometry);
+}
+
+Variable global_average_pool2d(const Variable& x) {
+  require_dims("global_average_pool2d", x.value(), 4, "an input [samples, channels, height, width]");
+  const Shape& s = x.shape();
+  const PoolingGeometry geometry{s[0], s[1], s[2], s[3], 1, 1, s[2], s[3], 1, 1, 0, 0};
+  const Tensor input = channels_last(x.value());
+  Tensor output = Tensor::empty({s[0], s[1]});  // one pixel: the same bytes as [N, C, 1, 1]
   kernels_for(output.device()).pooling.average_forward({geometry, input.data<float>(), output.data<float>()});
   return autograd::record<AveragePoolNode>(output, {&x}, geometry);
 }

@@ -18,4 +18,7 @@ Variable max_pool2d(const Variable& x, const PoolingOptions& options);
 /// x [N, C, H, W] -> [N, C, H', W'], channels-last. Padding counts as zeros.
 Variable average_pool2d(const Variable& x, const PoolingOptions& options);
 
+/// x [N, C, H, W] -> [N, C], the mean over all pixels.
+Variable global_average_pool2d(const Variable& x);
+
 }  // namespace tessera::ops

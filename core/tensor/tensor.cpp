@@ -77,6 +77,14 @@ Tensor Tensor::narrow(size_t dim, int64_t begin, int64_t length) const {
   return {storage_, offset_bytes_ + skip_bytes, shape, strides_, dtype_};
 }
 
+Tensor Tensor::every(size_t dim, int64_t step) const {
+  TESSERA_ASSERT(dim < shape_.dims() && step >= 1, "every needs a dim of the tensor and a positive step");
+  Shape shape = shape_, strides = strides_;
+  shape[dim] = (shape_[dim] + step - 1) / step;
+  strides[dim] = strides_[dim] * step;
+  return {storage_, offset_bytes_, shape, strides, dtype_};
+}
+
 Tensor Tensor::permute(std::span<const size_t> order) const {
   TESSERA_ASSERT(order.size() == shape_.dims(), "permute needs every dim once");
   Shape shape = shape_, strides = strides_;

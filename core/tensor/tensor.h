@@ -75,6 +75,8 @@ class Tensor {
   Tensor reshape(const Shape& shape) const;
   /// Elements [begin, begin + length) of `dim`; a view.
   Tensor narrow(size_t dim, int64_t begin, int64_t length) const;
+  /// Elements 0, step, 2 * step, ... of `dim`; a view.
+  Tensor every(size_t dim, int64_t step) const;
   /// Dims in another order; a view.
   Tensor permute(std::span<const size_t> order) const;
   /// Two-dim transpose; a view.

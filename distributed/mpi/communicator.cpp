@@ -68,8 +68,8 @@ std::shared_ptr<MpiCommunicator> MpiCommunicator::over(MPI_Comm comm, const std:
   identity->id = id;
   identity->name = name;
   identity->world_ranks = world_ranks_of(comm);
-  return std::shared_ptr<MpiCommunicator>(new MpiCommunicator(rank, size, std::move(identity), std::move(recorder),
-                                                              std::move(engine), duplicate(comm), duplicate(comm)));
+  return std::shared_ptr<MpiCommunicator>(
+      new MpiCommunicator(rank, size, std::move(identity), std::move(recorder), std::move(engine), duplicate(comm), duplicate(comm)));
 }
 
 std::shared_ptr<Communicator> MpiCommunicator::split(int color, int key, const std::string& axis) {

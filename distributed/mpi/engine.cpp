@@ -24,7 +24,7 @@ constexpr int64_t kSteadyWaitingNs = 20'000'000;
 constexpr int64_t kSteadyCrowdedNs = 200'000;
 // Pauses grow with the time waited, so that they delay a late transfer by some 2 % of its lateness.
 constexpr int64_t kShortestPauseNs = 100'000;
-constexpr int64_t kLongestPauseNs = 500'000;
+constexpr int64_t kLongestPauseNs = 1'000'000;
 constexpr int64_t kPausePart = 50;
 // How often abandoned requests are looked at.
 constexpr double kAbandonedPauseS = 0.05;

@@ -14,7 +14,7 @@ namespace {
 
 // A chunk fits in a core's cache beside the range it is summed into. A multiple of every element size.
 constexpr size_t kChunkBytes = 512 << 10;
-constexpr int kChunksInFlight = 4;   // with one peer and direction
+constexpr int kChunksInFlight = 4;    // with one peer and direction
 constexpr size_t kPeersInFlight = 8;  // in one direction
 
 }  // namespace
@@ -26,8 +26,7 @@ Staging::~Staging() {
   if (data_) free_bytes(data_, size_bytes_, MemoryCategory::communication);
 }
 
-Staging::Staging(Staging&& other) noexcept
-    : data_(std::exchange(other.data_, nullptr)), size_bytes_(std::exchange(other.size_bytes_, 0)) {}
+Staging::Staging(Staging&& other) noexcept : data_(std::exchange(other.data_, nullptr)), size_bytes_(std::exchange(other.size_bytes_, 0)) {}
 
 Staging& Staging::operator=(Staging&& other) noexcept {
   std::swap(data_, other.data_);
@@ -116,8 +115,8 @@ void Exchange::take_in(const Chunk& chunk, const Lane& lane, const MPI_Status& s
   MPI_Get_count(&status, MPI_BYTE, &count);
   if (static_cast<size_t>(count) != chunk.size_bytes) {
     throw Error(ErrorKind::runtime,
-                fmt::format("internal error: {} got {} bytes from rank {} where {} were expected", work().record().text(), count,
-                            lane.peer, chunk.size_bytes),
+                fmt::format("internal error: {} got {} bytes from rank {} where {} were expected", work().record().text(), count, lane.peer,
+                            chunk.size_bytes),
                 "", "please report this");
   }
   const Phase& phase = plan_.phases[phase_];

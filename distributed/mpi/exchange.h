@@ -57,7 +57,7 @@ struct Plan {
   std::vector<Phase> phases;
   ElementType type = ElementType::byte;
   ReduceOp op = ReduceOp::sum;
-  std::vector<Staging> scratch;   ///< targets that are not the caller's memory
+  std::vector<Staging> scratch;  ///< targets that are not the caller's memory
   std::function<void()> finish;  ///< after the last phase; may write the output
 };
 

@@ -41,9 +41,9 @@ void LibraryReduce::do_begin(Requests& requests) {
   for (size_t begin = 0; begin < elements; begin += kElementsPerCall) {
     const auto count = static_cast<int>(std::min(kElementsPerCall, elements - begin));
     MPI_Request request = MPI_REQUEST_NULL;
-    check(MPI_Iallreduce(MPI_IN_PLACE, staging_.data() + begin * size_bytes_of(type), count, datatype, mpi_op(request_.op), comm_,
-                         &request),
-          "MPI_Iallreduce");
+    check(
+        MPI_Iallreduce(MPI_IN_PLACE, staging_.data() + begin * size_bytes_of(type), count, datatype, mpi_op(request_.op), comm_, &request),
+        "MPI_Iallreduce");
     requests.add(request, *this, 0);
     ++pending_;
   }

@@ -186,12 +186,10 @@ Plan phases_of(CollectiveKind kind, const CollectiveRequest& request, const Grou
     case CollectiveKind::send: return point_to_point(request, true);
     case CollectiveKind::recv: return point_to_point(request, false);
     case CollectiveKind::reduce_scatter:
-      plan.phases.push_back(
-          reduce_phase(group, request.input.data(), request.output.data(), request.input_offsets, request.input.type()));
+      plan.phases.push_back(reduce_phase(group, request.input.data(), request.output.data(), request.input_offsets, request.input.type()));
       return plan;
     case CollectiveKind::all_gather:
-      plan.phases.push_back(
-          gather_phase(group, request.input.data(), request.output.data(), request.output_offsets, request.input.type()));
+      plan.phases.push_back(gather_phase(group, request.input.data(), request.output.data(), request.output_offsets, request.input.type()));
       return plan;
     case CollectiveKind::split: break;
   }

@@ -56,8 +56,7 @@ bool Requests::poll() {
   indices_.resize(requests_.size());
   statuses_.resize(requests_.size());
   int completed_count = 0;
-  const int code =
-      MPI_Testsome(static_cast<int>(requests_.size()), requests_.data(), &completed_count, indices_.data(), statuses_.data());
+  const int code = MPI_Testsome(static_cast<int>(requests_.size()), requests_.data(), &completed_count, indices_.data(), statuses_.data());
   if (code != MPI_SUCCESS && code != MPI_ERR_IN_STATUS) check(code, "MPI_Testsome");
   if (completed_count <= 0) return false;
   take(completed_count, code == MPI_ERR_IN_STATUS);

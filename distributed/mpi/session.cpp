@@ -21,8 +21,7 @@ int leader_of_this_host(int rank) {
 
 }  // namespace
 
-Session::Session(std::shared_ptr<FlightRecorder> recorder)
-    : recorder_(std::move(recorder)), engine_(std::make_shared<Engine>(recorder_)) {
+Session::Session(std::shared_ptr<FlightRecorder> recorder) : recorder_(std::move(recorder)), engine_(std::make_shared<Engine>(recorder_)) {
   engine_->call([this] {
     MPI_Comm_rank(MPI_COMM_WORLD, &rank_);
     MPI_Comm_size(MPI_COMM_WORLD, &size_);

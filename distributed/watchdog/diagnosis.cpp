@@ -26,7 +26,9 @@ bool has_entered(const RankSlot& slot, const OpenCollective& collective) {
   return progress && progress->submitted >= collective.sequence;
 }
 
-bool is_silent(const RankView& rank) { return rank.slot.presence == Presence::alive && rank.silent_s >= kStuckS; }
+bool is_silent(const RankView& rank) {
+  return rank.slot.presence == Presence::alive && rank.silent_s >= (rank.remote ? kRemoteStuckS : kStuckS);
+}
 
 bool waits_itself(const RankView& rank) { return rank.slot.presence == Presence::alive && !is_silent(rank) && rank.slot.open.exists; }
 
@@ -49,8 +51,7 @@ Suspects suspects_of(const std::vector<RankView>& ranks, int waiter) {
   std::vector<int> silent;
   for (int rank = 0; rank < static_cast<int>(ranks.size()); ++rank) {
     const RankSlot& slot = view(ranks, rank).slot;
-    if (rank == waiter || view(ranks, rank).unknowable) continue;
-    if (slot.presence != Presence::unknown && !is_member(slot, collective.communicator)) continue;
+    if (rank == waiter || (slot.presence != Presence::unknown && !is_member(slot, collective.communicator))) continue;
     if (!has_entered(slot, collective)) suspects.ranks.push_back(rank);
     if (is_silent(view(ranks, rank)) || slot.presence == Presence::left) silent.push_back(rank);
   }
@@ -161,6 +162,9 @@ std::optional<Diagnosis> diagnose(const std::vector<RankView>& ranks, int observ
   } else {
     choose_worst(ranks, diagnosis);
   }
+  // What a stopped rank last said of itself may be older than what the observer knows: both are in the same step.
+  diagnosis.step = self.step;
+  if (!diagnosis.culprits.empty()) diagnosis.step = std::max(self.step, view(ranks, diagnosis.culprits.front()).slot.step);
   diagnosis.waiting_s = waited_s(self, diagnosis.trouble);
   if (diagnosis.waiting_s < patience_s(diagnosis.trouble)) return std::nullopt;
   return diagnosis;
@@ -189,12 +193,10 @@ std::string report_line(const std::vector<RankView>& ranks, const std::vector<st
   std::string line = fmt::format("tessera: waiting {:.1f} s for {}: {}", diagnosis.waiting_s, names(ranks, hosts, diagnosis.culprits),
                                  condition(first, diagnosis.trouble));
   if (diagnosis.trouble == Trouble::no_contact) return line + fmt::format("; it has not answered in {}", collective);
-  line += fmt::format(" at step {}, it has {} {}", first.slot.step, deed(diagnosis), collective);
+  line += fmt::format(" at step {}, it has {} {}", diagnosis.step, deed(diagnosis), collective);
   const bool stuck = diagnosis.trouble == Trouble::stuck;
   if (stuck) line += fmt::format("; last seen {:.1f} s ago", first.silent_s);
-  if (first.slot.phase[0] != '\0') line += fmt::format("{} in {}", stuck ? "" : ";", first.slot.phase.data());
-  const bool blind = std::any_of(ranks.begin(), ranks.end(), [](const RankView& rank) { return rank.unknowable; });
-  if (blind) line += "; nothing is known of other hosts meanwhile, since rank 0 passes on what their watchdogs say";
+  if (first.slot.phase[0] != '\0' && (stuck || first.slot.step == diagnosis.step)) line += fmt::format("{} in {}", stuck ? "" : ";", first.slot.phase.data());
   return line;
 }
 

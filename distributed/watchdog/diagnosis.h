@@ -15,7 +15,7 @@ struct RankView {
   RankSlot slot;
   double silent_s = 0;  ///< since its heartbeat moved
   double idle_s = 0;    ///< since its activity moved
-  bool unknowable = false;  ///< on another host while rank 0, which passes the slots on between hosts, is silent
+  bool remote = false;  ///< on another host than the observer
 };
 
 enum class Trouble {
@@ -34,10 +34,13 @@ struct Diagnosis {
   bool entered = false;       ///< the culprits are in the collective, too
   OpenCollective collective;  ///< that is waited for
   double waiting_s = 0;       ///< for it, by the observer
+  int64_t step = 0;           ///< of that collective
 };
 
 /// Seconds without a sign of life after which a process counts as stopped, and of waiting before that is reported.
 inline constexpr double kStuckS = 1.0;
+/// The former for ranks of other hosts: their slots take longer, most of all while another rank takes over to send them.
+inline constexpr double kRemoteStuckS = 1.5;
 /// Before a living rank without activity, or a slow one, is reported.
 inline constexpr double kIdleS = 5.0;
 inline constexpr double kSlowS = 10.0;

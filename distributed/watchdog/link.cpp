@@ -65,18 +65,24 @@ std::vector<RankSlot> collect(SlotTable& table, size_t ranks, Predicate wanted) 
   return slots;
 }
 
-// Slots from a peer go into the table unless they claim to be of this host, whose ranks write their own.
+// Slots from a peer go into the table unless they are of this host, whose ranks write their own, or came by another way
+// before: old ones must not make a stopped rank look alive.
 void take_in(SlotTable& table, const std::vector<RankSlot>& slots, const std::vector<int>& leaders, int my_leader) {
   for (const RankSlot& slot : slots) {
     const bool known = slot.rank >= 0 && static_cast<size_t>(slot.rank) < leaders.size();
-    if (known && leaders[static_cast<size_t>(slot.rank)] != my_leader) table.write(slot.rank, slot);
+    if (!known || leaders[static_cast<size_t>(slot.rank)] == my_leader) continue;
+    if (slot.heartbeat > table.read(slot.rank).heartbeat) table.write(slot.rank, slot);
   }
 }
 
 class Hub : public HostLink {
  public:
-  Hub(std::unique_ptr<HubListener> listener, uint64_t nonce, std::vector<int> leaders)
-      : listener_(std::move(listener)), nonce_(nonce), leaders_(std::move(leaders)), pace_(period_s(leaders_.size(), hosts_of(leaders_))) {}
+  Hub(std::unique_ptr<HubListener> listener, uint64_t nonce, std::vector<int> leaders, int my_leader)
+      : listener_(std::move(listener)),
+        nonce_(nonce),
+        leaders_(std::move(leaders)),
+        my_leader_(my_leader),
+        pace_(period_s(leaders_.size(), hosts_of(leaders_))) {}
 
   void step(SlotTable& table) override {
     for (int descriptor = listener_->accept_one(); descriptor >= 0; descriptor = listener_->accept_one()) {
@@ -89,7 +95,7 @@ class Hub : public HostLink {
       if (!slots.empty() && slots.front().rank >= 0 && static_cast<size_t>(slots.front().rank) < leaders_.size()) {
         peer.leader = leaders_[static_cast<size_t>(slots.front().rank)];
       }
-      take_in(table, slots, leaders_, 0);
+      take_in(table, slots, leaders_, my_leader_);
     }
     std::erase_if(peers_, [](const Peer& peer) { return !peer.stream->is_open(); });
     if (pace_.due()) send_all(table);
@@ -111,14 +117,24 @@ class Hub : public HostLink {
   std::unique_ptr<HubListener> listener_;
   uint64_t nonce_;
   std::vector<int> leaders_;
+  int my_leader_;
   Pace pace_;
   std::vector<Peer> peers_;
 };
 
 class Leaf : public HostLink {
  public:
-  Leaf(HubAddress hub, uint64_t nonce, std::vector<int> leaders, int rank)
-      : hub_(std::move(hub)), nonce_(nonce), leaders_(std::move(leaders)), rank_(rank), pace_(period_s(leaders_.size(), hosts_of(leaders_))) {}
+  Leaf(HubAddress hub, uint64_t nonce, std::vector<int> leaders, int my_leader)
+      : hub_(std::move(hub)),
+        nonce_(nonce),
+        leaders_(std::move(leaders)),
+        my_leader_(my_leader),
+        pace_(period_s(leaders_.size(), hosts_of(leaders_))) {}
+
+  void rest() override {
+    stream_.reset();
+    patience_end_ = {};
+  }
 
   void step(SlotTable& table) override {
     if (!stream_ || !stream_->is_open() || (!greeted_ && Clock::now() > patience_end_)) connect_next();
@@ -126,9 +142,9 @@ class Leaf : public HostLink {
     stream_->flush();
     if (!stream_->has_greeted(nonce_)) return;
     greeted_ = true;
-    take_in(table, stream_->receive(), leaders_, rank_);
+    take_in(table, stream_->receive(), leaders_, my_leader_);
     if (pace_.due()) {
-      stream_->send(collect(table, leaders_.size(), [&](size_t rank) { return leaders_[rank] == rank_; }));
+      stream_->send(collect(table, leaders_.size(), [&](size_t rank) { return leaders_[rank] == my_leader_; }));
     }
   }
 
@@ -154,7 +170,7 @@ class Leaf : public HostLink {
   HubAddress hub_;
   uint64_t nonce_;
   std::vector<int> leaders_;
-  int rank_;
+  int my_leader_;
   Pace pace_;
   std::unique_ptr<SlotStream> stream_;
   bool greeted_ = false;
@@ -211,12 +227,12 @@ HubAddress HubListener::address() const {
 
 int HubListener::accept_one() const { return accept4(descriptor_, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC); }
 
-std::unique_ptr<HostLink> make_hub(std::unique_ptr<HubListener> listener, uint64_t nonce, std::vector<int> leaders) {
-  return std::make_unique<Hub>(std::move(listener), nonce, std::move(leaders));
+std::unique_ptr<HostLink> make_hub(std::unique_ptr<HubListener> listener, uint64_t nonce, std::vector<int> leaders, int my_leader) {
+  return std::make_unique<Hub>(std::move(listener), nonce, std::move(leaders), my_leader);
 }
 
-std::unique_ptr<HostLink> make_leaf(HubAddress hub, uint64_t nonce, std::vector<int> leaders, int rank) {
-  return std::make_unique<Leaf>(std::move(hub), nonce, std::move(leaders), rank);
+std::unique_ptr<HostLink> make_leaf(HubAddress hub, uint64_t nonce, std::vector<int> leaders, int my_leader) {
+  return std::make_unique<Leaf>(std::move(hub), nonce, std::move(leaders), my_leader);
 }
 
 }  // namespace tessera::distributed::watchdog

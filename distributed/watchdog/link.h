@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Slots between hosts: the first rank of every host is connected to rank 0's (the hub), which passes them on.
+// Slots between hosts. Two ranks on different hosts are hubs; of every host, the first rank that lives (its speaker) is
+// connected to both, sends the slots of its host and gets those of all others. So any one rank may stop and the rest still
+// know of each other.
 #pragma once
 
 #include <chrono>
@@ -51,15 +53,17 @@ class SlotStream {
   bool greeted_ = false;
 };
 
-/// One end of the star; step() is called some ten times a second by the watchdog's thread of a host's first rank.
+/// step() is called some ten times a second by the watchdog's thread.
 class HostLink {
  public:
   virtual ~HostLink() = default;
   /// Exchanges slots between the table and the other hosts.
   virtual void step(SlotTable& table) = 0;
+  /// Instead of step(), for a leaf while another rank speaks for the host.
+  virtual void rest() {}
 };
 
-/// Opens the listening socket of rank 0. Throws Error(runtime).
+/// The listening socket of a hub. Throws Error(runtime).
 class HubListener {
  public:
   HubListener();
@@ -75,8 +79,8 @@ class HubListener {
   int descriptor_ = -1;
 };
 
-/// `leaders[r]` is the first rank of rank r's host.
-std::unique_ptr<HostLink> make_hub(std::unique_ptr<HubListener> listener, uint64_t nonce, std::vector<int> leaders);
-std::unique_ptr<HostLink> make_leaf(HubAddress hub, uint64_t nonce, std::vector<int> leaders, int rank);
+/// `leaders[r]` is the first rank of rank r's host, `my_leader` that of this host.
+std::unique_ptr<HostLink> make_hub(std::unique_ptr<HubListener> listener, uint64_t nonce, std::vector<int> leaders, int my_leader);
+std::unique_ptr<HostLink> make_leaf(HubAddress hub, uint64_t nonce, std::vector<int> leaders, int my_leader);
 
 }  // namespace tessera::distributed::watchdog

@@ -19,7 +19,8 @@ constexpr int kReadAttempts = 16;
 
 }  // namespace
 
-// A sequence lock: the version is odd while the words are being written. Zeroed memory is an empty slot.
+// A sequence lock: the version is odd while the words are being written, and even afterwards, also if two processes wrote
+// at once. Zeroed memory is an empty slot.
 struct SlotTable::Cell {
   std::atomic<uint64_t> version;
   std::atomic<uint64_t> words[kWords];
@@ -49,11 +50,11 @@ void SlotTable::write(int rank, const RankSlot& slot) {
   Cell& cell = cells_[rank];
   uint64_t words[kWords];
   std::memcpy(words, &slot, sizeof slot);
-  const uint64_t version = cell.version.load(std::memory_order_relaxed);
-  cell.version.store(version + 1, std::memory_order_relaxed);
-  std::atomic_thread_fence(std::memory_order_release);
-  for (size_t i = 0; i < kWords; ++i) cell.words[i].store(words[i], std::memory_order_relaxed);
-  cell.version.store(version + 2, std::memory_order_release);
+  const uint64_t writing = cell.version.load(std::memory_order_relaxed) | 1;
+  cell.version.store(writing, std::memory_order_relaxed);
+  // Release and acquire on every word: who sees a new word also sees the odd version.
+  for (size_t i = 0; i < kWords; ++i) cell.words[i].store(words[i], std::memory_order_release);
+  cell.version.store(writing + 1, std::memory_order_release);
 }
 
 RankSlot SlotTable::read(int rank) {

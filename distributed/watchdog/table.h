@@ -21,7 +21,7 @@ class SlotTable {
   /// Once all have opened it: the memory goes with its last process, whatever ends that.
   void unlink() const;
 
-  /// One process may write a rank's slot: the rank itself, or the host's link for ranks of other hosts.
+  /// A rank writes its own slot, and whoever speaks for the host at the moment those of other hosts' ranks.
   void write(int rank, const RankSlot& slot);
   /// The newest whole slot. A process that stopped while it wrote is seen with its former slot.
   RankSlot read(int rank);

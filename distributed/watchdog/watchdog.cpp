@@ -19,6 +19,9 @@ constexpr auto kTick = std::chrono::milliseconds(100);
 // After a gap of this length the observer itself was stopped: whatever stood still meanwhile proves nothing.
 constexpr int64_t kOwnGapNs = 500'000'000;
 
+// A rank that is silent for this long no longer speaks for its host.
+constexpr int64_t kSpeakerSilentNs = 350'000'000;
+
 double seconds(int64_t ns) { return static_cast<double>(ns) * 1e-9; }
 
 void print_line(const std::string& line) { std::fprintf(stderr, "%s\n", line.c_str()); }
@@ -39,14 +42,15 @@ OpenCollective open_collective(const FlightRecorder& recorder, int64_t now_ns) {
 }  // namespace
 
 Watchdog::Watchdog(int rank, std::vector<std::string> hosts, std::vector<int> leaders, std::shared_ptr<FlightRecorder> recorder,
-                   std::unique_ptr<SlotTable> table, std::unique_ptr<HostLink> link)
+                   std::unique_ptr<SlotTable> table, std::unique_ptr<HostLink> hub, std::vector<std::unique_ptr<HostLink>> leaves)
     : rank_(rank),
       hosts_(std::move(hosts)),
       leaders_(std::move(leaders)),
       recorder_(std::move(recorder)),
       table_(std::move(table)),
-      link_(std::move(link)),
-      ages_(hosts_.size()),
+      hub_(std::move(hub)),
+      leaves_(std::move(leaves)),
+      ages_(hosts_.size(), Age{.heartbeat_ns = steady_now_ns(), .activity_ns = steady_now_ns()}),
       last_tick_ns_(steady_now_ns()) {
   sigset_t all;
   sigset_t before;
@@ -84,18 +88,39 @@ void Watchdog::thread_main() {
   RankSlot slot = own_slot(steady_now_ns());
   slot.presence = Presence::left;
   table_->write(rank_, slot);
-  if (link_) link_->step(*table_);
+  step_links();
 }
 
 void Watchdog::tick() {
   const int64_t now_ns = steady_now_ns();
   table_->write(rank_, own_slot(now_ns));
-  if (link_) link_->step(*table_);
+  step_links();
   std::vector<RankView> ranks = look(now_ns);
   judge(ranks, now_ns);
   last_tick_ns_ = now_ns;
   const std::lock_guard lock(mutex_);
   newest_ = std::move(ranks);
+}
+
+void Watchdog::step_links() {
+  if (hub_) hub_->step(*table_);
+  const bool speaks = speaks_for_host();
+  for (const auto& leaf : leaves_) {
+    if (speaks) {
+      leaf->step(*table_);
+    } else {
+      leaf->rest();
+    }
+  }
+}
+
+// The first rank of the host whose heart beats.
+bool Watchdog::speaks_for_host() const {
+  for (int rank = 0; rank < rank_; ++rank) {
+    const auto r = static_cast<size_t>(rank);
+    if (leaders_[r] == leaders_[static_cast<size_t>(rank_)] && last_tick_ns_ - ages_[r].heartbeat_ns < kSpeakerSilentNs) return false;
+  }
+  return true;
 }
 
 RankSlot Watchdog::own_slot(int64_t now_ns) {
@@ -128,16 +153,13 @@ std::vector<RankView> Watchdog::look(int64_t now_ns) {
     RankView& view = ranks[rank];
     Age& age = ages_[rank];
     view.slot = table_->read(static_cast<int>(rank));
-    if (was_stopped || view.slot.heartbeat != age.heartbeat || age.heartbeat_ns == 0) age.heartbeat_ns = now_ns;
-    if (was_stopped || view.slot.activity != age.activity || age.activity_ns == 0) age.activity_ns = now_ns;
+    view.remote = leaders_[rank] != leaders_[static_cast<size_t>(rank_)];
+    if (was_stopped || view.slot.heartbeat != age.heartbeat) age.heartbeat_ns = now_ns;
+    if (was_stopped || view.slot.activity != age.activity) age.activity_ns = now_ns;
     age.heartbeat = view.slot.heartbeat;
     age.activity = view.slot.activity;
     view.silent_s = seconds(now_ns - age.heartbeat_ns);
     view.idle_s = seconds(now_ns - age.activity_ns);
-  }
-  const int my_leader = leaders_[static_cast<size_t>(rank_)];
-  if (my_leader != 0 && ranks[0].silent_s >= kStuckS) {
-    for (size_t rank = 1; rank < ranks.size(); ++rank) ranks[rank].unknowable = leaders_[rank] != my_leader;
   }
   return ranks;
 }
@@ -159,7 +181,8 @@ void Watchdog::print(const std::vector<RankView>& ranks, const Diagnosis& diagno
 
 void Watchdog::end_report(int64_t now_ns) {
   const std::string who = report_->culprits.empty() ? std::string("the job") : fmt::format("rank {}", report_->culprits.front());
-  print_line(fmt::format("tessera: {} goes on after {:.1f} s ({})", who, seconds(now_ns - report_->begin_ns), report_->collective.text.data()));
+  print_line(
+      fmt::format("tessera: {} goes on after {:.1f} s ({})", who, seconds(now_ns - report_->begin_ns), report_->collective.text.data()));
   report_.reset();
 }
 

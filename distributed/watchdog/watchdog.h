@@ -21,10 +21,10 @@ namespace tessera::distributed::watchdog {
 
 class Watchdog {
  public:
-  /// `hosts` and `leaders` tell every rank's host name and its host's first rank; `link` is null except on the first ranks
-  /// of several hosts.
+  /// `hosts` and `leaders` tell every rank's host name and its host's first rank. `hub` is null except on hubs; `leaves`
+  /// lead to the hubs that are other ranks.
   Watchdog(int rank, std::vector<std::string> hosts, std::vector<int> leaders, std::shared_ptr<FlightRecorder> recorder,
-           std::unique_ptr<SlotTable> table, std::unique_ptr<HostLink> link);
+           std::unique_ptr<SlotTable> table, std::unique_ptr<HostLink> hub, std::vector<std::unique_ptr<HostLink>> leaves);
   /// Tells the others that this rank has left.
   ~Watchdog();
   Watchdog(const Watchdog&) = delete;
@@ -50,6 +50,8 @@ class Watchdog {
 
   void thread_main();
   void tick();
+  void step_links();
+  bool speaks_for_host() const;
   RankSlot own_slot(int64_t now_ns);
   std::vector<RankView> look(int64_t now_ns);
   void judge(const std::vector<RankView>& ranks, int64_t now_ns);
@@ -61,7 +63,8 @@ class Watchdog {
   std::vector<int> leaders_;
   std::shared_ptr<FlightRecorder> recorder_;
   std::unique_ptr<SlotTable> table_;
-  std::unique_ptr<HostLink> link_;
+  std::unique_ptr<HostLink> hub_;
+  std::vector<std::unique_ptr<HostLink>> leaves_;
   std::vector<Age> ages_;
   uint64_t heartbeat_ = 0;
   int64_t last_tick_ns_ = 0;

@@ -80,10 +80,10 @@ int checkpoint_hash(const std::string& folder) {
   return kExitDone;
 }
 
-int checkpoint_export(const std::string& folder, const std::string& file) {
+int checkpoint_export(const std::string& folder, const std::string& file, bool average) {
   const auto found = find(folder);
   verify(found);
-  const std::string hash = checkpoint::export_weights(checkpoint::read_weights(found), file);
+  const std::string hash = checkpoint::export_weights(average ? checkpoint::read_averages(found) : checkpoint::read_weights(found), file);
   fmt::print("{}  {}\n", hash, file);
   return kExitDone;
 }

@@ -36,6 +36,6 @@ int checkpoint_list(const std::string& folder);
 int checkpoint_inspect(const std::string& folder);
 int checkpoint_verify(const std::string& folder);
 int checkpoint_hash(const std::string& folder);
-int checkpoint_export(const std::string& folder, const std::string& file);
+int checkpoint_export(const std::string& folder, const std::string& file, bool average);
 
 }  // namespace tessera::launcher

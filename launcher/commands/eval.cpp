@@ -18,7 +18,7 @@ namespace {
 /// Fills the model from --weights, --checkpoint or the newest sound checkpoint of the run; returns what was read.
 std::string read_weights(const EvalArguments& arguments, const config::Recipe& recipe, nn::FlatParameters& parameters,
                          distributed::Runtime& runtime) {
-  const auto entries = checkpoint::parameter_entries(parameters);
+  const auto entries = checkpoint::weight_entries(parameters);
   std::string source;
   if (arguments.weights) {
     source = *arguments.weights;
@@ -73,6 +73,7 @@ int evaluate(const EvalArguments& arguments) {
       const config::Recipe& recipe = job->recipe();
       set_kernel_threads(static_cast<int>(recipe.run.threads));
       auto dataset = recipes::open_dataset(recipe.data, recipe.evaluate.split);
+      recipes::check_data_fits(recipe, *dataset);
       task = recipes::make_task(recipe);
       parameters = std::make_unique<nn::FlatParameters>(task->model(), static_cast<uint64_t>(recipe.run.seed));
       evaluator = std::make_unique<Evaluator>(recipe, std::move(dataset), runtime);

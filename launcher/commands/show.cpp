@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/core.h>
 
+#include "core/optim/optimizer.h"
 #include "launcher/commands/commands.h"
 #include "recipes/registry.h"
 
@@ -30,9 +31,7 @@ int64_t print_modules(nn::Module& model) {
 void print_memory(const config::Recipe& recipe, int64_t parameters) {
   const bool sums = recipe.batch.quanta() > 1;
   const int64_t sum_bytes = !sums ? 0 : recipe.sync.reduction == "exact" ? 8 : 4;
-  const bool adamw = recipe.optimizer.kind == "adamw";
-  const config::Node* momentum = recipe.optimizer.node.find("momentum");
-  const int64_t optimizer_bytes = adamw ? 8 : momentum && std::stod(momentum->text()) > 0.0 ? 4 : 0;
+  const int64_t optimizer_bytes = 4 * (optim::state_buffers(recipe.optimizer) + (recipe.ema.decay ? 1 : 0));
   fmt::print("\nmemory a rank (activations come on top, and grow with batch.micro_samples):\n");
   fmt::print("  parameters {:.1f} MiB, gradients {:.1f} MiB, gradient sums {:.1f} MiB, optimizer {:.1f} MiB\n", mebibytes(4 * parameters),
              mebibytes(4 * parameters), mebibytes(sum_bytes * parameters), mebibytes(optimizer_bytes * parameters));

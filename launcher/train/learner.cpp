@@ -36,9 +36,12 @@ Learner::Learner(const config::Recipe& recipe, std::unique_ptr<Task> task, int64
       schedule_(optim::make_schedule(recipe.schedule, total_steps)),
       reduction_(reduction_of(recipe)),
       sync_(runtime.world(), parameters_, reduction_, recipe.batch.quanta(), recipe.sync.bucket_bytes.bytes),
+      quanta_(recipe.batch.quanta()),
       learning_rate_(recipe.optimizer.learning_rate),
       clip_norm_(recipe.optimizer.clip_norm),
-      seed_(static_cast<uint64_t>(recipe.run.seed)) {}
+      seed_(static_cast<uint64_t>(recipe.run.seed)) {
+  if (recipe.ema.decay) average_.emplace(parameters_, *recipe.ema.decay);
+}
 
 StepReport Learner::step(int64_t step, const std::vector<int64_t>& quanta, const QuantumSource& source, const Votes& votes) {
   StepReport report{Metrics(task_->metric_names()), 0, 0, 0, 1, {}, {}};
@@ -56,7 +59,7 @@ StepReport Learner::step(int64_t step, const std::vector<int64_t>& quanta, const
     sync_.grid().raise(largest_bits);
     reduce = true;
   }
-  report.gradient_norm = std::sqrt(squared_gradient_norm(parameters_)) / report.weight;
+  report.gradient_norm = std::sqrt(squared_gradient_norm(parameters_, optimizer_->frozen())) / report.weight;
   if (!std::isfinite(report.gradient_norm)) diagnose(step, quanta, source);
   commit(step, report, largest_bits);
   return report;
@@ -83,6 +86,7 @@ void Learner::run_quantum(int64_t step, int64_t quantum, const data::Batch& batc
   nn::ForwardContext context(true, seed_, step, quantum);
   const QuantumLoss loss = task_->train(batch, context, pass.metrics);
   pass.weight.add(loss.weight);
+  parameters_.statistics_ready();
   runtime_.set_phase(fmt::format("backward of quantum {}", quantum));
   engine_.backward(loss.loss_sum, parameters_.leaves());
 }
@@ -119,7 +123,9 @@ void Learner::commit(int64_t step, StepReport& report, const std::vector<uint32_
   report.learning_rate = learning_rate_ * schedule_->factor(step);
   double scale = 1.0 / report.weight;
   if (clip_norm_ && report.gradient_norm > *clip_norm_) scale *= *clip_norm_ / report.gradient_norm;
+  parameters_.update_statistics(quanta_);
   optimizer_->update(parameters_, step + 1, report.learning_rate, scale);
+  if (average_) average_->follow(parameters_, step + 1);
   if (reduction_ == Reduction::exact) sync_.grid().follow(largest_bits);
 }
 
@@ -149,17 +155,22 @@ void Learner::diagnose_quantum(int64_t step, int64_t quantum, const data::Batch&
   context.check_outputs();
   const QuantumLoss loss = task_->train(batch, context, pass.metrics);
   if (!ops::all_finite(loss.loss_sum.value())) fail("the loss");
+  parameters_.statistics_ready();
   engine_.backward(loss.loss_sum, parameters_.leaves());
   const std::string tensor = first_not_finite(parameters_, parameters_.gradients());
   if (!tensor.empty()) fail("the gradient of tensor '" + tensor + "'");
 }
 
-std::vector<checkpoint::StateEntry> Learner::weights() const { return checkpoint::parameter_entries(parameters_); }
+std::vector<checkpoint::StateEntry> Learner::weights() const { return checkpoint::weight_entries(parameters_); }
 
 std::vector<checkpoint::StateEntry> Learner::state() const {
   std::vector<checkpoint::StateEntry> entries = weights();
   for (const optim::StateBuffer& buffer : optimizer_->state()) {
     const auto more = checkpoint::optimizer_entries(parameters_, buffer.name, buffer.flat);
+    entries.insert(entries.end(), more.begin(), more.end());
+  }
+  if (average_) {
+    const auto more = checkpoint::average_entries(parameters_, average_->flat());
     entries.insert(entries.end(), more.begin(), more.end());
   }
   if (reduction_ == Reduction::exact) entries.push_back({"grid.maxima", checkpoint::TensorRole::grid, sync_.grid().maxima()});

@@ -11,6 +11,7 @@
 #include "core/config/recipe.h"
 #include "core/data/dataset.h"
 #include "core/nn/flat_parameters.h"
+#include "core/optim/average.h"
 #include "core/optim/optimizer.h"
 #include "core/optim/schedule.h"
 #include "core/task/task.h"
@@ -75,9 +76,11 @@ class Learner {
   nn::FlatParameters parameters_;
   std::unique_ptr<optim::Optimizer> optimizer_;
   std::unique_ptr<optim::Schedule> schedule_;
+  std::optional<optim::WeightAverage> average_;
   Reduction reduction_;
   distributed::GradientSync sync_;
   autograd::Engine engine_;
+  int64_t quanta_;  // of all ranks in a step
   double learning_rate_;
   std::optional<double> clip_norm_;
   uint64_t seed_;

@@ -24,6 +24,9 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
+/// The step of the last evaluation before a checkpoint: a stop puts off the one that was due, the resumed run makes up for it.
+constexpr const char* kEvaluatedKey = "last_evaluation_step";
+
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
 void warn(const std::string& text) { fmt::print(stderr, "tessera: warning: {}\n", text); }
@@ -55,6 +58,7 @@ void Trainer::build() {
   // Data sets read their files in the background while the model is built.
   train_data_ = recipes::open_dataset(r.data, "train");
   evaluation_data_ = recipes::open_dataset(r.data, r.evaluate.split);
+  for (const auto& dataset : {train_data_, evaluation_data_}) recipes::check_data_fits(r, *dataset);
   total_steps_ = r.train.steps ? *r.train.steps
                                : data::steps_of_epochs(static_cast<double>(*r.train.epochs), train_data_->samples(), r.batch.global_samples);
   if (total_steps_ == 0) {
@@ -80,6 +84,7 @@ void Trainer::restore(const TrainOptions& options, const config::KindRegistry& r
     found = checkpoints_.newest_sound(skipped);
     if (first()) {
       for (const std::string& line : skipped) warn("skipped a checkpoint: " + line);
+      if (!found && !skipped.empty()) warn("there is no sound checkpoint left: training starts from the beginning");
     }
   } else {
     found = checkpoints_.open(options.resume);
@@ -96,6 +101,8 @@ void Trainer::restore(const TrainOptions& options, const config::KindRegistry& r
                             found->path.string(), "train longer (train.epochs, train.steps), give another --out, or start anew with --resume none"));
   }
   earlier_wall_s_ = found->manifest.wall_s;
+  const auto evaluated = found->manifest.state.find(kEvaluatedKey);
+  if (evaluated != found->manifest.state.end()) last_evaluation_step_ = std::get<int64_t>(evaluated->second);
   if (first()) fmt::print("resumed from {} (step {})\n", found->path.string(), steps_done_);
 }
 
@@ -146,6 +153,7 @@ int Trainer::run() {
                                          recipe().train.log_every_steps, learner_->task().metric_names());
   reporter_->recipe(job_.text);
   start_loader();
+  if (steps_done_ > 0 && evaluation_due() && last_evaluation_step_ != steps_done_) evaluate();
   while (steps_done_ < total_steps_) {
     const StepReport report = run_step();
     const bool stop = report.votes.stop > 0 && steps_done_ < total_steps_;
@@ -240,6 +248,7 @@ checkpoint::Manifest Trainer::make_manifest() const {
   manifest.world_size = static_cast<uint32_t>(runtime_.size());
   manifest.saved_at_s = std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
   manifest.wall_s = wall_s();
+  manifest.state[kEvaluatedKey] = last_evaluation_step_;
   return manifest;
 }
 

@@ -70,6 +70,7 @@ int main(int count, char** arguments) {
   tessera::ConvolutionGeometry g{};
   g.batch = number(1), g.in_channels = number(2), g.in_height = g.in_width = number(3), g.out_channels = number(4);
   g.kernel_height = g.kernel_width = number(5), g.stride_height = g.stride_width = number(6), g.padding_height = g.padding_width = number(7);
+  g.dilation_height = g.dilation_width = g.groups = 1;
   g.out_height = g.out_width = (g.in_height + 2 * g.padding_height - g.kernel_height) / g.stride_height + 1;
   tessera::set_kernel_threads(1);
   tessera::measure(g, count > 8 ? static_cast<int>(number(8)) : 31);

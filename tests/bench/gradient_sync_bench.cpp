@@ -110,8 +110,7 @@ void late_rank(Runtime& runtime) {
   const double calm = taken_by_others_percent();
   std::vector<int64_t> one{1};
   const Completion gate;
-  const Work work =
-      runtime.world().all_reduce(one, one, ReduceOp::sum, runtime.rank() == 0 ? gate.event() : ReadyEvent::now(), "late");
+  const Work work = runtime.world().all_reduce(one, one, ReduceOp::sum, runtime.rank() == 0 ? gate.event() : ReadyEvent::now(), "late");
   const double open = taken_by_others_percent();
   gate.set();
   work.wait();

@@ -17,8 +17,7 @@ struct Bucket {
   std::vector<size_t> offsets;
   Completion filled;
 
-  Bucket(int rank, int size, size_t number, size_t elements)
-      : sums(elements), gradient(elements), offsets(even_offsets(elements, size)) {
+  Bucket(int rank, int size, size_t number, size_t elements) : sums(elements), gradient(elements), offsets(even_offsets(elements, size)) {
     for (size_t i = 0; i < elements; ++i) sums[i] = static_cast<int64_t>(i * (number + 1)) + rank;
   }
   std::span<int64_t> mine(int rank) { return std::span(sums).subspan(begin(rank), length(rank)); }
@@ -66,10 +65,10 @@ void wait_gives_up_at_the_deadline(Context& context) {
   const Completion gate;
   std::vector<int64_t> data(kElements, context.rank);
   context.runtime.set_step(37);
-  const Work work =
-      context.world.all_reduce(data, data, ReduceOp::sum, context.rank == 0 ? gate.event() : ReadyEvent::now(), "late rank");
+  const Work work = context.world.all_reduce(data, data, ReduceOp::sum, context.rank == 0 ? gate.event() : ReadyEvent::now(), "late rank");
   if (context.rank != 0) {
-    context.expect_error([&] { work.wait(Deadline::in_s(0.1)); }, "of world (late rank) of step 37 was not complete after 0.1 s; no answer");
+    context.expect_error([&] { work.wait(Deadline::in_s(0.1)); },
+                         "of world (late rank) of step 37 was not complete after 0.1 s; no answer");
     context.expect_error([&] { work.wait(Deadline::in_s(0.1)); }, " 0");
     context.expect(!work.test(), "goes on after the deadline");
   }

@@ -100,7 +100,7 @@ int main(int argc, char** argv) {
   if (argc < 2) return 2;
   Runtime runtime;
   if (runtime.size() != std::atoi(argv[1])) {
-    std::fprintf(stderr, "this test needs %s ranks, not %d\n", argv[1], runtime.size());
+    if (runtime.rank() == 0) std::fprintf(stderr, "this test needs %s ranks, not %d\n", argv[1], runtime.size());
     return 1;
   }
   return testing::run_all(runtime, argc > 2 ? argv[2] : nullptr);

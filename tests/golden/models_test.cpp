@@ -30,7 +30,7 @@ class GoldenModel : public testing::TestWithParam<nlohmann::json> {
   GoldenModel()
       : task_(recipes::make_task(recipe_of(kBase, GetParam()))),
         parameters_(task_->model(), 1),
-        weights_(checkpoint::parameter_entries(parameters_)) {
+        weights_(checkpoint::weight_entries(parameters_)) {
     set_weights(weights_);
     parameters_.values_changed();
   }

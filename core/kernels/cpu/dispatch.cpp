@@ -16,6 +16,7 @@
   ElementwiseKernels elementwise_kernels();     \
   PoolingKernels pooling_kernels();             \
   LossKernels loss_kernels();                   \
+  NormalisationKernels normalisation_kernels(); \
   OptimizerKernels optimizer_kernels();         \
   SummationKernels summation_kernels();         \
   TileKernels tile_kernels();                   \
@@ -29,11 +30,11 @@ TESSERA_DECLARE_ISA(avx512)
 namespace tessera {
 namespace {
 
-#define TESSERA_TABLE_OF(isa)                                                                                                    \
-  Kernels {                                                                                                                      \
-    cpu::isa::elementwise_kernels(), {cpu::onednn::matmul, cpu::isa::bias_add, cpu::isa::column_sums},                           \
-        cpu::convolution_kernels(), cpu::isa::pooling_kernels(), cpu::isa::loss_kernels(), cpu::isa::optimizer_kernels(), \
-        cpu::isa::summation_kernels()                                                                                            \
+#define TESSERA_TABLE_OF(isa)                                                                          \
+  Kernels {                                                                                            \
+    cpu::isa::elementwise_kernels(), {cpu::onednn::matmul, cpu::isa::bias_add, cpu::isa::column_sums}, \
+        cpu::convolution_kernels(), cpu::isa::pooling_kernels(), cpu::isa::loss_kernels(),             \
+        cpu::isa::normalisation_kernels(), cpu::isa::optimizer_kernels(), cpu::isa::summation_kernels() \
   }
 
 struct Choice {

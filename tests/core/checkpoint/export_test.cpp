@@ -64,6 +64,27 @@ TEST_F(ExportTest, ACheckpointGivesTheSameBytesAsTheModel) {
   expect_same(back, state);
 }
 
+TEST_F(ExportTest, AveragesStandInForTheParameters) {
+  std::vector<StateEntry> state = some_state(1);
+  state.push_back({"average.conv.weight", TensorRole::average, patterned({4, 3, 5, 5}, DType::f32, 20)});
+  state.push_back({"average.conv.bias", TensorRole::average, patterned({4}, DType::f32, 21)});
+  state.push_back({"foreign", TensorRole::average, patterned({4}, DType::f32, 22)});
+  save(checkpoints_, manifest_at(1), state, 3);
+  export_weights(read_averages(open_checkpoint(folder_of(checkpoints_, 1))), out_ / "ema");
+  const SafetensorsFile file(out_ / "ema");
+  std::vector<std::string> names;
+  for (const TensorInfo& info : file.tensors()) names.push_back(info.name);
+  EXPECT_EQ(names, (std::vector<std::string>{"bn.running_mean", "conv.bias", "conv.weight", "empty"}));
+  EXPECT_TRUE(same_bytes(file.tensor("conv.weight"), patterned({4, 3, 5, 5}, DType::f32, 20)));
+  EXPECT_TRUE(same_bytes(file.tensor("bn.running_mean"), state[2].tensor));
+}
+
+TEST_F(ExportTest, ACheckpointWithoutAveragesIsAnError) {
+  save(checkpoints_, manifest_at(1), some_state(1), 1);
+  const std::string message = error_of([&] { read_averages(open_checkpoint(folder_of(checkpoints_, 1))); });
+  EXPECT_NE(message.find("holds no average"), std::string::npos) << message;
+}
+
 TEST_F(ExportTest, AFolderThatIsNotThereIsAnError) {
   const std::string message = error_of([&] { export_weights(some_state(1), out_ / "no" / "weights"); });
   EXPECT_NE(message.find((out_ / "no").string()), std::string::npos) << message;

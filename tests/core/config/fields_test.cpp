@@ -62,6 +62,15 @@ struct Needy {
   void declare(Fields& fields) { fields.add("must", must, {.doc = "how much", .required = true}); }
 };
 
+struct Shelf {
+  std::vector<Inner> boxes{{5, "blue"}};
+  std::vector<Needy> needy;
+  void declare(Fields& fields) {
+    fields.add("boxes", boxes, {.doc = "what stands on it"});
+    fields.add("needy", needy, {.effect = Effect::free});
+  }
+};
+
 Everything read_text(std::string_view text) {
   Everything value;
   read(parse_yaml(text, "x.yaml"), value, "block");
@@ -210,6 +219,76 @@ TEST(Fields, RowsOfTheReference) {
   EXPECT_EQ(rows[14].about.unit, "samples");
   EXPECT_EQ(rows[14].about.effect, Effect::mathematics);
   EXPECT_EQ(rows[15].about.effect, Effect::free);
+}
+
+TEST(Fields, ListsOfBlocks) {
+  Shelf shelf;
+  read(parse_yaml("boxes:\n- {count: 2}\n- colour: green\n-\nneedy: []", "x.yaml"), shelf, "b");
+  ASSERT_EQ(shelf.boxes.size(), 3u);
+  EXPECT_EQ(shelf.boxes[0].count, 2);
+  EXPECT_EQ(shelf.boxes[0].colour, "red");
+  EXPECT_EQ(shelf.boxes[1].count, 3);
+  EXPECT_EQ(shelf.boxes[1].colour, "green");
+  EXPECT_EQ(shelf.boxes[2].count, 3);
+  Shelf untouched;
+  read(parse_yaml("{}", "x.yaml"), untouched);
+  ASSERT_EQ(untouched.boxes.size(), 1u);
+  EXPECT_EQ(untouched.boxes[0].colour, "blue");
+  read(parse_yaml("{boxes: []}", "x.yaml"), untouched);
+  EXPECT_TRUE(untouched.boxes.empty());
+}
+
+TEST(Fields, ListsOfBlocksAreWrittenWholeAndReadBack) {
+  Shelf shelf;
+  shelf.boxes.push_back({7, "red"});
+  const Node node = write(shelf);
+  EXPECT_EQ(emit_flow(*node.find("boxes")), "[{count: 5, colour: blue}, {count: 7, colour: red}]");
+  Shelf again;
+  read(parse_yaml(emit_yaml(node), "again"), again);
+  EXPECT_EQ(write(again), node);
+}
+
+TEST(Fields, ErrorsInListsOfBlocksNameTheItem) {
+  const auto expect_bad_shelf = [](std::string_view text, std::initializer_list<std::string_view> parts) {
+    Shelf shelf;
+    expect_refused([&] { read(parse_yaml(text, "x.yaml"), shelf, "b"); }, parts);
+  };
+  expect_bad_shelf("boxes: 3", {"x.yaml:1", "'b.boxes' is '3', not a list", "count, colour"});
+  expect_bad_shelf("boxes: {count: 3}", {"'b.boxes' is a map, not a list"});
+  expect_bad_shelf("boxes: null", {"'b.boxes' is null, not a list"});
+  expect_bad_shelf("boxes:\n- {count: 3}\n- 5\n", {"x.yaml:3", "'b.boxes[1]' is '5', not a map"});
+  expect_bad_shelf("boxes:\n- {count: 3}\n- {count: 0}\n", {"x.yaml:3", "'b.boxes[1].count' is '0'", "out of range"});
+  expect_bad_shelf("boxes: [{cuont: 3}]", {"unknown key 'b.boxes[0].cuont'", "did you mean 'count'?"});
+  expect_bad_shelf("needy: [{must: 1}, {}]", {"required key 'b.needy[1].must' is missing"});
+}
+
+TEST(Fields, RowsOfListsOfBlocks) {
+  const auto rows = default_keys<Shelf>("s");
+  ASSERT_EQ(rows.size(), 2u);
+  EXPECT_EQ(rows[0].path, "s.boxes");
+  EXPECT_EQ(rows[0].type, "list of blocks");
+  EXPECT_EQ(rows[0].value, "[{count: 5, colour: blue}]");
+  ASSERT_EQ(rows[0].items.size(), 2u);
+  EXPECT_EQ(rows[0].items[0].path, "s.boxes[].count");
+  EXPECT_EQ(rows[0].items[0].value, "3");
+  EXPECT_EQ(rows[0].items[0].about.unit, "samples");
+  EXPECT_EQ(rows[1].value, "[]");
+  EXPECT_EQ(rows[1].about.effect, Effect::free);
+  EXPECT_EQ(rows[1].items[0].path, "s.needy[].must");
+}
+
+TEST(Fields, DefaultsAreKnownAfterReading) {
+  Shelf shelf;
+  Everything all;
+  Fields fields;
+  fields.add("shelf", shelf, {});
+  fields.add("all", all, {});
+  read_fields(parse_yaml("{shelf: {boxes: []}, all: {whole: 8, inner: {count: 4}}}", "x.yaml"), fields, {});
+  for (const KeyInfo& row : keys_of(fields)) {
+    const bool changed = row.path == "shelf.boxes" || row.path == "all.whole" || row.path == "all.inner.count";
+    EXPECT_EQ(row.value != row.default_value, changed) << row.path;
+    EXPECT_FALSE(row.default_value.empty()) << row.path;
+  }
 }
 
 TEST(Fields, ADefectInATableIsFound) {

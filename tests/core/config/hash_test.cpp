@@ -34,7 +34,7 @@ TEST(RecipeHash, EveryKeyOfTheMathematicsCounts) {
   for (const char* change :
        {"run.seed=8", "run.threads=2", "model.classes=11", "model.sizes=[32]", "model.kind=linear", "data.kind=synthetic",
         "data.split=test", "batch.global_samples=128", "batch.micro_samples=8", "optimizer.momentum=0.8",
-        "optimizer.clip_norm=null", "optimizer.kind=adamw", "schedule.kind=constant", "schedule.warmup_steps=5",
+        "optimizer.clip_norm=null", "optimizer.kind=adamw", "optimizer.groups=[{match: a}]", "optimizer.no_decay_on_norms_and_biases=true", "schedule.kind=constant", "schedule.warmup_steps=5",
         "sync.reduction=fastest", "init.weights=w.safetensors", "init.strict=false"}) {
     EXPECT_NE(recipe_hash(resolve_with({change})), hash) << change;
   }
@@ -49,6 +49,19 @@ TEST(RecipeHash, SpellingDoesNotCount) {
   EXPECT_EQ(recipe_hash(again), hash);
 }
 
+/// Keys that came later must not disown the checkpoints of before.
+TEST(RecipeHash, LateKeysCountOnceTheyAreUsed) {
+  const std::string hash = recipe_hash(resolve_with());
+  EXPECT_EQ(recipe_hash(resolve_with({"optimizer.groups=[]"})), hash);
+  EXPECT_EQ(recipe_hash(resolve_with({"optimizer.no_decay_on_norms_and_biases=false"})), hash);
+  EXPECT_EQ(recipe_hash(resolve_with({"ema={decay: null}"})), hash);
+  EXPECT_NE(recipe_hash(resolve_with({"ema.decay=0.999"})), hash);
+  const std::string grouped = recipe_hash(resolve_with({"optimizer.groups=[{match: a, frozen: true}]"}));
+  EXPECT_NE(recipe_hash(resolve_with({"optimizer.groups=[{match: a, frozen: false}]"})), grouped);
+  EXPECT_NE(recipe_hash(resolve_with({"optimizer.groups=[{match: b, frozen: true}]"})), grouped);
+  EXPECT_EQ(recipe_hash(resolve_with({"optimizer.groups=[{frozen: True, match: 'a'}]"})), grouped);
+}
+
 TEST(RecipeHash, IsTheSameForEver) {
   EXPECT_EQ(recipe_hash(resolve_with()), "557dcff7846c8a23b84084558ab323aa39c5a65a8fc5107b1b2b9e3db117cf3e");
 }
@@ -57,23 +70,22 @@ TEST(Compare, NothingChanged) { EXPECT_TRUE(compare(resolve_with(), resolve_with
 
 TEST(Compare, NamesKeyEffectAndBothValues) {
   const auto changes = compare(resolve_with(), resolve_with({"train.epochs=9", "run.name=n", "optimizer.kind=adamw"}));
-  ASSERT_EQ(changes.size(), 7u);
+  ASSERT_EQ(changes.size(), 6u);
   EXPECT_EQ(changes[0].path, "optimizer.betas");
   EXPECT_EQ(changes[0].old_value, "absent");
   EXPECT_EQ(changes[0].new_value, "[0.9, 0.999]");
   EXPECT_EQ(changes[1].path, "optimizer.kind");
-  EXPECT_EQ(changes[2].path, "optimizer.learning_rate");
-  EXPECT_EQ(changes[3].path, "optimizer.momentum");
-  EXPECT_EQ(changes[3].new_value, "absent");
-  EXPECT_EQ(changes[3].origin.text(), "x.yaml:9");
-  EXPECT_EQ(changes[4].path, "run.name");
-  EXPECT_EQ(changes[4].effect, Effect::free);
-  EXPECT_EQ(changes[5].path, "run.out");
-  EXPECT_EQ(changes[6].path, "train.epochs");
-  EXPECT_EQ(changes[6].effect, Effect::extendable);
-  EXPECT_EQ(changes[6].old_value, "5");
-  EXPECT_EQ(changes[6].new_value, "9");
-  EXPECT_EQ(changes[6].origin.text(), "--set train.epochs=9");
+  EXPECT_EQ(changes[2].path, "optimizer.momentum");
+  EXPECT_EQ(changes[2].new_value, "absent");
+  EXPECT_EQ(changes[2].origin.text(), "x.yaml:9");
+  EXPECT_EQ(changes[3].path, "run.name");
+  EXPECT_EQ(changes[3].effect, Effect::free);
+  EXPECT_EQ(changes[4].path, "run.out");
+  EXPECT_EQ(changes[5].path, "train.epochs");
+  EXPECT_EQ(changes[5].effect, Effect::extendable);
+  EXPECT_EQ(changes[5].old_value, "5");
+  EXPECT_EQ(changes[5].new_value, "9");
+  EXPECT_EQ(changes[5].origin.text(), "--set train.epochs=9");
 }
 
 TEST(Compare, OnlyTheMathematicsForbidsAResume) {

@@ -94,7 +94,7 @@ TEST_F(Load, AChangedKindDropsWhatItInheritedForTheOther) {
   file("base.yaml", kSmallRecipe);
   const auto path = file("leaf.yaml", "extends: base.yaml\noptimizer: {kind: adamw, betas: [0.8, 0.9]}\n");
   const Node node = load(path);
-  EXPECT_EQ(*node.find("optimizer"), parse_yaml("{clip_norm: 1.0, kind: adamw, betas: [0.8, 0.9]}", "expected"));
+  EXPECT_EQ(*node.find("optimizer"), parse_yaml("{learning_rate: 0.1, clip_norm: 1.0, kind: adamw, betas: [0.8, 0.9]}", "expected"));
   EXPECT_NO_THROW(resolve(node, small_registry()));
 
   const auto same = file("same.yaml", "extends: base.yaml\noptimizer: {kind: sgd, momentum: 0.5}\n");

@@ -67,7 +67,7 @@ TEST(Recipe, KindsAndBlocks) {
   const KindRegistry registry = small_registry();
   EXPECT_EQ(registry.list("optimizer").size(), 2u);
   EXPECT_EQ(registry.list("optimizer")[1]->doc, "Adam with decoupled weight decay");
-  EXPECT_EQ(registry.keys_of_kind(*registry.find("optimizer", "sgd"))[1].path, "optimizer.momentum");
+  EXPECT_EQ(registry.keys_of_kind(*registry.find("optimizer", "sgd"))[0].path, "optimizer.momentum");
   KindRegistry twice = registry;
   EXPECT_THROW(twice.add<NoKeys>("model", "linear", "again"), Error);
 }
@@ -103,6 +103,8 @@ TEST(Recipe, BlockValuesAreChecked) {
   expect_bad({"batch.global_samples=1e15"}, {"'batch.global_samples'", "out of range"});
   expect_bad({"optimizer.clip_norm=0"}, {"'optimizer.clip_norm'", "> 0"});
   expect_bad({"optimizer.learning_rate=.nan"}, {"'optimizer.learning_rate'", "not finite"});
+  expect_bad({"optimizer.groups=[{weight_decay: 0}]"}, {"required key 'optimizer.groups[0].match' is missing"});
+  expect_bad({"optimizer.groups=[{match: a}, {match: b, learning_rate_factor: -1}]"}, {"'optimizer.groups[1].learning_rate_factor'", ">= 0"});
   expect_bad({"sync.reduction=exakt"}, {"'sync.reduction'", "did you mean 'exact'?"});
   expect_bad({"sync.bucket_bytes=0"}, {"'sync.bucket_bytes'", "out of range"});
   expect_bad({"checkpoint.keep_last=0"}, {"'checkpoint.keep_last'"});

@@ -32,19 +32,15 @@ struct IdxConfig {
 };
 
 struct SgdConfig {
-  double learning_rate = 0.1;
   double momentum = 0;
   void declare(Fields& fields) {
-    fields.add("learning_rate", learning_rate, {.doc = "step size", .above = 0});
     fields.add("momentum", momentum, {.doc = "share of the last update", .minimum = 0, .below = 1});
   }
 };
 
 struct AdamWConfig {
-  double learning_rate = 1e-3;
   std::vector<double> betas{0.9, 0.999};
   void declare(Fields& fields) {
-    fields.add("learning_rate", learning_rate, {.doc = "step size", .above = 0});
     fields.add("betas", betas, {.doc = "decay of the moments", .minimum = 0, .below = 1});
   }
 };

@@ -145,7 +145,7 @@ TEST_F(IdxTest, MissingFilesAndSplits) {
 TEST_F(IdxTest, DeclaresItsKeys) {
   std::vector<std::string> paths;
   for (const config::KeyInfo& key : config::default_keys<IdxConfig>()) paths.push_back(key.path);
-  EXPECT_EQ(paths, (std::vector<std::string>{"root", "mean", "std", "classes", "limit_samples"}));
+  EXPECT_EQ(paths, (std::vector<std::string>{"root", "mean", "std", "crop_padding", "flip", "classes", "limit_samples"}));
 }
 
 TEST_F(IdxTest, BadKeys) {

@@ -125,7 +125,7 @@ TEST_F(TensorsTest, WhatDoesNotFitIsAnError) {
 TEST_F(TensorsTest, DeclaresItsKeys) {
   std::vector<std::string> paths;
   for (const config::KeyInfo& key : config::default_keys<TensorsConfig>()) paths.push_back(key.path);
-  EXPECT_EQ(paths, (std::vector<std::string>{"root", "train", "validation", "test", "classes", "limit_samples"}));
+  EXPECT_EQ(paths, (std::vector<std::string>{"root", "train", "validation", "test", "crop_padding", "flip", "classes", "limit_samples"}));
 }
 
 TEST_F(TensorsTest, SplitsAreTheFilesGiven) {

@@ -8,6 +8,7 @@
 #include "core/ops/convolution.h"
 #include "core/ops/linear.h"
 #include "core/ops/loss.h"
+#include "core/ops/normalisation.h"
 #include "core/ops/pooling.h"
 #include "core/ops/shape.h"
 
@@ -27,8 +28,8 @@ size_t at(const Shape& shape, int64_t n, int64_t c, int64_t h, int64_t w) {
 }
 
 struct Window {
-  int64_t kernel, stride, padding;
-  int64_t out(int64_t size) const { return (size + 2 * padding - kernel) / stride + 1; }
+  int64_t kernel, stride, padding, dilation = 1, groups = 1;
+  int64_t out(int64_t size) const { return (size + 2 * padding - dilation * (kernel - 1) - 1) / stride + 1; }
 };
 
 /// body(output place, n, c, first row, first column) over [N, channels, H', W'].
@@ -46,11 +47,13 @@ Numbers conv_reference(const std::vector<Numbers>& in, const Shape& x, const Sha
   Numbers y(static_cast<size_t>(x[0] * weight[0] * window.out(x[2]) * window.out(x[3])));
   for_each_output(x, weight[0], window, [&](size_t place, int64_t n, int64_t o, int64_t top, int64_t left) {
     double sum = in[2][static_cast<size_t>(o)];
-    for (int64_t c = 0; c < x[1]; ++c)
+    const int64_t first = o / (weight[0] / window.groups) * weight[1];
+    for (int64_t c = 0; c < weight[1]; ++c)
       for (int64_t i = 0; i < window.kernel; ++i)
-        for (int64_t j = 0; j < window.kernel; ++j)
-          if (top + i >= 0 && top + i < x[2] && left + j >= 0 && left + j < x[3])
-            sum += in[0][at(x, n, c, top + i, left + j)] * in[1][at(weight, o, c, i, j)];
+        for (int64_t j = 0; j < window.kernel; ++j) {
+          const int64_t h = top + i * window.dilation, w = left + j * window.dilation;
+          if (h >= 0 && h < x[2] && w >= 0 && w < x[3]) sum += in[0][at(x, n, first + c, h, w)] * in[1][at(weight, o, c, i, j)];
+        }
     y[place] = sum;
   });
   return y;
@@ -71,14 +74,78 @@ Numbers pool_reference(const Numbers& in, const Shape& x, const Window& window, 
   return y;
 }
 
-OpRow conv_row(const Shape& x, const Shape& weight, int64_t stride, int64_t padding) {
-  const Window window{weight[2], stride, padding};
-  return {"conv2d " + x.text() + " " + weight.text() + " stride " + std::to_string(stride) + " padding " + std::to_string(padding),
+OpRow conv_row(const Shape& x, const Shape& weight, const ops::ConvolutionOptions& options) {
+  const Window window{weight[2], options.stride, options.padding, options.dilation, options.groups};
+  return {"conv2d " + x.text() + " " + weight.text() + " stride " + std::to_string(options.stride) + " padding " + std::to_string(options.padding) +
+              " dilation " + std::to_string(options.dilation) + " groups " + std::to_string(options.groups),
           {{x, true}, {weight}, {{weight[0]}}},
-          [=](const std::vector<Variable>& in) {
-            return ops::conv2d(in[0], in[1], in[2], {stride, padding}, std::make_shared<PackedWeight>());
-          },
+          [=](const std::vector<Variable>& in) { return ops::conv2d(in[0], in[1], in[2], options, std::make_shared<PackedWeight>()); },
           [=](const std::vector<Numbers>& in) { return conv_reference(in, x, weight, window); }};
+}
+
+/// inputs: x, weight, bias and, where asked, residual
+Numbers batch_norm_reference(const std::vector<Numbers>& in, int64_t samples, int64_t channels, int64_t pixels, bool relu) {
+  Numbers y(in[0].size());
+  const auto place = [&](int64_t n, int64_t c, int64_t p) { return static_cast<size_t>((n * channels + c) * pixels + p); };
+  for (int64_t c = 0; c < channels; ++c) {
+    double sum = 0.0, squares = 0.0;
+    for (int64_t n = 0; n < samples; ++n)
+      for (int64_t p = 0; p < pixels; ++p) sum += in[0][place(n, c, p)];
+    const double mean = sum / static_cast<double>(samples * pixels);
+    for (int64_t n = 0; n < samples; ++n)
+      for (int64_t p = 0; p < pixels; ++p) squares += (in[0][place(n, c, p)] - mean) * (in[0][place(n, c, p)] - mean);
+    const double inverse = 1.0 / std::sqrt(squares / static_cast<double>(samples * pixels) + 1e-5);
+    for (int64_t n = 0; n < samples; ++n)
+      for (int64_t p = 0; p < pixels; ++p) {
+        const size_t i = place(n, c, p);
+        double value = (in[0][i] - mean) * inverse * in[1][static_cast<size_t>(c)] + in[2][static_cast<size_t>(c)];
+        if (in.size() > 3) value += in[3][i];
+        y[i] = relu ? std::max(value, 0.0) : value;
+      }
+  }
+  return y;
+}
+
+OpRow batch_norm_row(const Shape& x, bool relu, bool residual) {
+  const int64_t pixels = x.elements() / (x[0] * x[1]);
+  const bool image = x.dims() == 4;
+  std::vector<OpInput> inputs = {{x, image, -1.0, 3.0}, {{x[1]}, false, 0.5, 1.5}, {{x[1]}}};
+  if (residual) inputs.push_back({x, image});
+  return {"batch_norm " + x.text() + (relu ? " relu" : "") + (residual ? " residual" : ""), inputs,
+          [=](const std::vector<Variable>& in) {
+            const ops::BatchStatistics statistics{Tensor::empty({x[1]}), Tensor::empty({x[1]})};
+            return ops::batch_norm(in[0], in[1], in[2], residual ? in[3] : Variable(), {1e-5, relu}, statistics);
+          },
+          [=](const std::vector<Numbers>& in) { return batch_norm_reference(in, x[0], x[1], pixels, relu); }};
+}
+
+OpRow subsample_row(const Shape& x, int64_t stride, int64_t channels) {
+  return {"subsample_and_pad " + x.text() + " stride " + std::to_string(stride) + " to " + std::to_string(channels), {{x, true}},
+          [=](const std::vector<Variable>& in) { return ops::subsample_and_pad(in[0], stride, channels); },
+          [=](const std::vector<Numbers>& in) {
+            const Shape out{x[0], channels, (x[2] + stride - 1) / stride, (x[3] + stride - 1) / stride};
+            Numbers y(static_cast<size_t>(out.elements()), 0.0);
+            for (int64_t n = 0; n < x[0]; ++n)
+              for (int64_t c = 0; c < x[1]; ++c)
+                for (int64_t h = 0; h < out[2]; ++h)
+                  for (int64_t w = 0; w < out[3]; ++w)
+                    y[at(out, n, (channels - x[1]) / 2 + c, h, w)] = in[0][at(x, n, c, h * stride, w * stride)];
+            return y;
+          }};
+}
+
+OpRow global_pool_row(const Shape& x) {
+  return {"global_average_pool2d " + x.text(), {{x, true}}, [](const std::vector<Variable>& in) { return ops::global_average_pool2d(in[0]); },
+          [=](const std::vector<Numbers>& in) {
+            Numbers y;
+            const auto pixels = static_cast<size_t>(x[2] * x[3]);
+            for (size_t start = 0; start < in[0].size(); start += pixels) {
+              double sum = 0.0;
+              for (size_t p = 0; p < pixels; ++p) sum += in[0][start + p];
+              y.push_back(sum / static_cast<double>(pixels));
+            }
+            return y;
+          }};
 }
 
 OpRow pool_row(const Shape& x, int64_t kernel, int64_t stride, int64_t padding, bool maximum) {
@@ -149,11 +216,26 @@ std::vector<OpRow> op_table() {
     rows.push_back(unary_row("sigmoid", input, ops::sigmoid, sigmoid));
   }
   for (const Shape& s : {Shape{1, 1, 1}, Shape{5, 7, 3}, Shape{64, 120, 84}, Shape{3, 1, 9}, Shape{0, 4, 3}}) rows.push_back(linear_row(s[0], s[1], s[2]));
-  rows.push_back(conv_row({2, 1, 12, 12}, {6, 1, 5, 5}, 1, 2));
-  rows.push_back(conv_row({3, 6, 9, 7}, {16, 6, 5, 5}, 1, 0));
-  rows.push_back(conv_row({1, 3, 8, 9}, {5, 3, 3, 3}, 2, 1));
-  rows.push_back(conv_row({2, 16, 5, 5}, {8, 16, 1, 1}, 1, 0));
-  rows.push_back(conv_row({1, 1, 5, 5}, {1, 1, 5, 5}, 1, 0));
+  rows.push_back(conv_row({2, 1, 12, 12}, {6, 1, 5, 5}, {.padding = 2}));
+  rows.push_back(conv_row({3, 6, 9, 7}, {16, 6, 5, 5}, {}));
+  rows.push_back(conv_row({1, 3, 8, 9}, {5, 3, 3, 3}, {.stride = 2, .padding = 1}));
+  rows.push_back(conv_row({2, 16, 5, 5}, {8, 16, 1, 1}, {}));
+  rows.push_back(conv_row({1, 1, 5, 5}, {1, 1, 5, 5}, {}));
+  rows.push_back(conv_row({2, 16, 8, 8}, {32, 16, 3, 3}, {.stride = 2, .padding = 1}));
+  rows.push_back(conv_row({2, 5, 11, 9}, {4, 5, 3, 3}, {.padding = 2, .dilation = 2}));
+  rows.push_back(conv_row({2, 8, 7, 7}, {12, 2, 3, 3}, {.padding = 1, .groups = 4}));
+  rows.push_back(conv_row({2, 16, 9, 9}, {16, 1, 3, 3}, {.stride = 2, .padding = 1, .groups = 16}));
+  for (const auto& [with_relu, residual] : {std::pair{false, false}, {true, false}, {false, true}, {true, true}}) {
+    rows.push_back(batch_norm_row({3, 16, 5, 7}, with_relu, residual));
+    rows.push_back(batch_norm_row({2, 21, 3, 3}, with_relu, residual));
+  }
+  rows.push_back(batch_norm_row({300, 5}, true, false));
+  rows.push_back(batch_norm_row({2, 1, 9, 9}, true, true));
+  rows.push_back(subsample_row({2, 4, 8, 8}, 2, 8));
+  rows.push_back(subsample_row({1, 3, 7, 5}, 2, 6));
+  rows.push_back(subsample_row({1, 3, 4, 4}, 1, 5));
+  rows.push_back(global_pool_row({3, 7, 8, 8}));
+  rows.push_back(global_pool_row({1, 1, 1, 1}));
   for (const bool maximum : {true, false}) {
     rows.push_back(pool_row({2, 6, 8, 8}, 2, 2, 0, maximum));
     rows.push_back(pool_row({1, 3, 7, 9}, 3, 2, 1, maximum));

@@ -20,44 +20,74 @@ namespace {
 /// What an optimizer reads and writes, for a number of elements.
 struct Buffers {
   explicit Buffers(int64_t elements) {
-    for (Tensor* tensor : {&gradient, &parameter, &first, &second}) *tensor = Tensor::empty({elements});
+    for (Tensor* tensor : {&gradient, &parameter, &first, &second, &third}) *tensor = Tensor::empty({elements});
     const auto fill = [](const Tensor& tensor, std::string_view name) { nn::initialise(tensor, nn::Initialiser::normal(1.0f), 3, name); };
     fill(gradient, "gradient");
     fill(parameter, "parameter");
     fill(first, "first");
     fill(second, "second");
+    fill(third, "third");
     for (int64_t i = 0; i < elements; ++i) second.data<float>()[i] *= second.data<float>()[i];
   }
   bool operator==(const Buffers& other) const {
     const auto same = [](const Tensor& a, const Tensor& b) { return std::memcmp(a.bytes(), b.bytes(), a.size_bytes()) == 0; };
-    return same(parameter, other.parameter) && same(first, other.first) && same(second, other.second);
+    return same(parameter, other.parameter) && same(first, other.first) && same(second, other.second) && same(third, other.third);
   }
-  Tensor gradient, parameter, first, second;
+  Tensor gradient, parameter, first, second, third;
 };
 
 /// Updates elements [begin, begin + count).
 using Update = std::function<void(const Buffers&, int64_t begin, int64_t count)>;
+/// Likewise, over several ranges.
+using RangesUpdate = std::function<void(const Buffers&, const std::vector<UpdateRange>&)>;
 
-Update sgd(float momentum, bool nesterov) {
-  return [=](const Buffers& b, int64_t begin, int64_t count) {
-    kernels_for(Device::cpu)
-        .optimizer.sgd({count, 0.1f, momentum, 0.01f, 0.3f, nesterov, b.gradient.data<float>() + begin, b.parameter.data<float>() + begin,
-                        momentum > 0.0f ? b.first.data<float>() + begin : nullptr});
+constexpr float kRate = 0.1f, kDecay = 0.01f, kScale = 0.3f;
+
+FlatUpdate flat_update(const Buffers& b, const std::vector<UpdateRange>& ranges) {
+  return {ranges.data(), static_cast<int64_t>(ranges.size()), kScale, b.gradient.data<float>(), b.parameter.data<float>()};
+}
+
+const OptimizerKernels& kernels() { return kernels_for(Device::cpu).optimizer; }
+
+RangesUpdate sgd(float momentum, bool nesterov, bool decoupled = false) {
+  return [=](const Buffers& b, const std::vector<UpdateRange>& ranges) {
+    kernels().sgd({flat_update(b, ranges), momentum, 0.9f, nesterov, decoupled, momentum > 0.0f ? b.first.data<float>() : nullptr});
   };
 }
 
-Update adamw() {
-  return [](const Buffers& b, int64_t begin, int64_t count) {
-    kernels_for(Device::cpu)
-        .optimizer.adamw({count, 0.1f, 0.9f, 0.999f, 1e-8f, 0.01f, 0.3f, 0.19f, 0.0447f, b.gradient.data<float>() + begin,
-                          b.parameter.data<float>() + begin, b.first.data<float>() + begin, b.second.data<float>() + begin});
+RangesUpdate adam(bool decoupled) {
+  return [=](const Buffers& b, const std::vector<UpdateRange>& ranges) {
+    kernels().adam({flat_update(b, ranges), 0.9f, 0.999f, 1e-8f, 0.19f, 0.0447f, decoupled, b.first.data<float>(), b.second.data<float>()});
   };
 }
 
-class UpdateTest : public testing::TestWithParam<std::pair<const char*, Update>> {
+RangesUpdate rmsprop(bool momentum, bool centered) {
+  return [=](const Buffers& b, const std::vector<UpdateRange>& ranges) {
+    kernels().rmsprop({flat_update(b, ranges), 0.99f, 1e-8f, momentum ? 0.9f : 0.0f, b.second.data<float>(),
+                       momentum ? b.first.data<float>() : nullptr, centered ? b.third.data<float>() : nullptr});
+  };
+}
+
+RangesUpdate lars() {
+  return [](const Buffers& b, const std::vector<UpdateRange>& ranges) { kernels().lars({flat_update(b, ranges), 0.9f, b.first.data<float>()}); };
+}
+
+RangesUpdate lamb() {
+  return [](const Buffers& b, const std::vector<UpdateRange>& ranges) {
+    std::vector<double> squares(200);
+    const LambUpdate args{flat_update(b, ranges), 0.9f, 0.999f, 1e-6f, 0.19f, 0.0447f, b.first.data<float>(), b.second.data<float>()};
+    kernels().lamb_moments(args, {squares.data(), squares.data() + 100});
+    kernels().lamb_step(args);
+  };
+}
+
+class UpdateTest : public testing::TestWithParam<std::pair<const char*, RangesUpdate>> {
  protected:
   ~UpdateTest() override { set_kernel_threads(1); }
-  const Update& update() const { return GetParam().second; }
+  const RangesUpdate& update_ranges() const { return GetParam().second; }
+  Update update() const {
+    return [this](const Buffers& buffers, int64_t begin, int64_t count) { update_ranges()(buffers, {{begin, begin + count, kRate, kDecay}}); };
+  }
 };
 
 TEST_P(UpdateTest, AnElementsResultDoesNotDependOnItsPlace) {
@@ -82,9 +112,32 @@ TEST_P(UpdateTest, ThreadsDoNotShow) {
   EXPECT_TRUE(one == three);
 }
 
+TEST_P(UpdateTest, RangesInOnePassEqualPassesOfTheirOwn) {
+  constexpr int64_t kElements = 200'003;
+  const std::vector<UpdateRange> ranges{{16, 48, 0.1f, 0.0f}, {48, 70'001, 0.2f, 0.01f}, {90'000, 90'001, 0.1f, 0.0f}, {90'016, 190'000, 0.3f, 0.1f}};
+  const Buffers together(kElements), apart(kElements), threaded(kElements), untouched(kElements);
+  update_ranges()(together, ranges);
+  for (const UpdateRange& range : ranges) update_ranges()(apart, {range});
+  EXPECT_TRUE(together == apart);
+  set_kernel_threads(3);
+  update_ranges()(threaded, ranges);
+  EXPECT_TRUE(together == threaded);
+  for (const int64_t outside : {0, 15, 70'001, 89'999, 90'001, 90'015, 190'000, 200'002}) {
+    EXPECT_EQ(together.parameter.data<float>()[outside], untouched.parameter.data<float>()[outside]) << outside;
+    EXPECT_EQ(together.first.data<float>()[outside], untouched.first.data<float>()[outside]) << outside;
+  }
+  update_ranges()(threaded, {});
+  EXPECT_TRUE(together == threaded);
+}
+
 INSTANTIATE_TEST_SUITE_P(Optimizers, UpdateTest,
                          testing::Values(std::pair{"sgd", sgd(0.0f, false)}, std::pair{"momentum", sgd(0.9f, false)},
-                                         std::pair{"nesterov", sgd(0.9f, true)}, std::pair{"adamw", adamw()}),
+                                         std::pair{"nesterov", sgd(0.9f, true)}, std::pair{"decoupled", sgd(0.9f, false, true)},
+                                         std::pair{"plain_decoupled", sgd(0.0f, false, true)}, std::pair{"adam", adam(false)},
+                                         std::pair{"adamw", adam(true)}, std::pair{"rmsprop", rmsprop(false, false)},
+                                         std::pair{"rmsprop_momentum", rmsprop(true, false)},
+                                         std::pair{"rmsprop_centered", rmsprop(false, true)},
+                                         std::pair{"rmsprop_both", rmsprop(true, true)}, std::pair{"lars", lars()}, std::pair{"lamb", lamb()}),
                          [](const auto& optimizer) { return std::string(optimizer.param.first); });
 
 class OptimizerTest : public testing::Test {

@@ -29,6 +29,7 @@ bool prefers_backward_weight(const ConvolutionGeometry& g) {
 }  // namespace
 
 bool prefers_direct(const ConvolutionGeometry& g, Direction direction) {
+  if (g.groups != 1 || g.dilation_height != 1 || g.dilation_width != 1) return false;
   // Nobody has measured where oneDNN's AVX-512 kernels become the better ones; below sixteen channels they cannot fill a vector.
   if (tile_kernels().lanes >= 16 && std::min(g.in_channels, g.out_channels) >= 16) return false;
   switch (direction) {

@@ -9,9 +9,10 @@ namespace tessera::cpu::direct {
 
 enum class Direction : uint8_t { forward, backward_data, backward_weight };
 
-/// Whether the direct kernel is the faster one. A function of the geometry alone: nothing is ever timed while a program runs.
+/// Whether the direct kernels can do it (no groups, no dilation) and are the faster ones. A function of the geometry alone: nothing is ever timed while a program runs.
 bool prefers_direct(const ConvolutionGeometry& geometry, Direction direction);
 
+// Geometries without groups and dilation.
 void forward(const ConvolutionForward&);
 void backward_data(const ConvolutionBackwardData&);
 void backward_weight(const ConvolutionBackwardWeight&);

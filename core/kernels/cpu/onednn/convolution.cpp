@@ -20,7 +20,8 @@ struct GeometryHash {
   size_t operator()(const ConvolutionGeometry& g) const {
     size_t hash = 1469598103934665603u;
     for (int64_t value : {g.batch, g.in_channels, g.in_height, g.in_width, g.out_channels, g.out_height, g.out_width, g.kernel_height,
-                          g.kernel_width, g.stride_height, g.stride_width, g.padding_height, g.padding_width}) {
+                          g.kernel_width, g.stride_height, g.stride_width, g.padding_height, g.padding_width, g.dilation_height,
+                          g.dilation_width, g.groups}) {
       hash = (hash ^ static_cast<size_t>(value)) * 1099511628211u;
     }
     return hash;
@@ -39,28 +40,35 @@ dnnl::stream& stream() {
 
 memory::desc describe(const memory::dims& dims, Tag tag) { return {dims, memory::data_type::f32, tag}; }
 
+/// [out, in, h, w], or with groups [groups, out / groups, in / groups, h, w]: the same bytes.
+memory::dims weight_dims(const ConvolutionGeometry& g) {
+  if (g.groups == 1) return {g.out_channels, g.in_channels, g.kernel_height, g.kernel_width};
+  return {g.groups, g.out_channels / g.groups, g.in_channels / g.groups, g.kernel_height, g.kernel_width};
+}
+
 /// Descriptors and padding that all three directions share.
 struct Descriptors {
   explicit Descriptors(const ConvolutionGeometry& g, bool with_bias)
       : x(describe({g.batch, g.in_channels, g.in_height, g.in_width}, Tag::nhwc)),
         y(describe({g.batch, g.out_channels, g.out_height, g.out_width}, Tag::nhwc)),
-        weight(describe({g.out_channels, g.in_channels, g.kernel_height, g.kernel_width}, Tag::any)),
-        plain_weight(describe({g.out_channels, g.in_channels, g.kernel_height, g.kernel_width}, Tag::oihw)),
+        weight(describe(weight_dims(g), Tag::any)),
+        plain_weight(describe(weight_dims(g), g.groups > 1 ? Tag::goihw : Tag::oihw)),
         bias(with_bias ? describe({g.out_channels}, Tag::a) : memory::desc()),
         strides{g.stride_height, g.stride_width},
+        dilation{g.dilation_height - 1, g.dilation_width - 1},
         padding_before{g.padding_height, g.padding_width},
-        padding_after{(g.out_height - 1) * g.stride_height + g.kernel_height - g.in_height - g.padding_height,
-                      (g.out_width - 1) * g.stride_width + g.kernel_width - g.in_width - g.padding_width} {
+        padding_after{(g.out_height - 1) * g.stride_height + g.dilation_height * (g.kernel_height - 1) + 1 - g.in_height - g.padding_height,
+                      (g.out_width - 1) * g.stride_width + g.dilation_width * (g.kernel_width - 1) + 1 - g.in_width - g.padding_width} {
     attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
   }
 
   dnnl::convolution_forward::primitive_desc forward() const {
-    return {engine(), dnnl::prop_kind::forward_training, dnnl::algorithm::convolution_direct, x, weight, bias, y, strides, padding_before,
-            padding_after, attributes};
+    return {engine(), dnnl::prop_kind::forward_training, dnnl::algorithm::convolution_direct, x, weight, bias, y, strides, dilation,
+            padding_before, padding_after, attributes};
   }
 
   memory::desc x, y, weight, plain_weight, bias;
-  memory::dims strides, padding_before, padding_after;
+  memory::dims strides, dilation, padding_before, padding_after;
   dnnl::primitive_attr attributes;
 };
 
@@ -98,7 +106,7 @@ Plan& backward_data_plan(const ConvolutionGeometry& geometry) {
   return cache.get(geometry, [&] {
     const Descriptors d(geometry, false);
     const dnnl::convolution_backward_data::primitive_desc desc(engine(), dnnl::algorithm::convolution_direct, d.x, d.weight, d.y, d.strides,
-                                                               d.padding_before, d.padding_after, d.forward(), d.attributes);
+                                                               d.dilation, d.padding_before, d.padding_after, d.forward(), d.attributes);
     return make_plan(desc, d, desc.weights_desc(), true);
   });
 }
@@ -108,7 +116,7 @@ Plan& backward_weight_plan(const ConvolutionGeometry& geometry, bool with_bias) 
   return caches[with_bias].get(geometry, [&] {
     const Descriptors d(geometry, with_bias);
     const dnnl::convolution_backward_weights::primitive_desc desc(engine(), dnnl::algorithm::convolution_direct, d.x, d.weight, d.bias, d.y,
-                                                                  d.strides, d.padding_before, d.padding_after, d.forward(), d.attributes);
+                                                                  d.strides, d.dilation, d.padding_before, d.padding_after, d.forward(), d.attributes);
     return make_plan(desc, d, desc.diff_weights_desc(), false);
   });
 }

@@ -15,6 +15,7 @@ TESSERA_ISA_BEGIN
 ElementwiseKernels elementwise_kernels();
 PoolingKernels pooling_kernels();
 LossKernels loss_kernels();
+NormalisationKernels normalisation_kernels();
 OptimizerKernels optimizer_kernels();
 SummationKernels summation_kernels();
 TileKernels tile_kernels();

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/ops/normalisation.h"
+
+#include <string>
+
+#include "core/base/error.h"
+#include "core/kernels/kernels.h"
+#include "core/ops/checks.h"
+
+namespace tessera::ops {
+namespace {
+
+constexpr int64_t kMostChannels = 16384;
+
+struct Extent {
+  int64_t rows, channels;
+};
+
+Extent extent_of(const Shape& shape) {
+  const int64_t channels = shape[1];
+  return {channels == 0 ? 0 : shape.elements() / channels, channels};
+}
+
+/// Rows of channels: channels-last for images.
+Tensor in_rows(const Tensor& x) { return x.shape().dims() == 4 ? channels_last(x) : contiguous(x); }
+
+void check(const Variable& x, const Variable& weight, const Variable& bias, const Variable& residual) {
+  const Shape& shape = x.shape();
+  require_f32("batch_norm", x.value());
+  if (shape.dims() != 4 && shape.dims() != 2) throw Error(ErrorKind::usage, "batch_norm needs [N, C, H, W] or [N, C], not " + shape.text());
+  if (shape[1] > kMostChannels) throw Error(ErrorKind::usage, "batch_norm takes at most " + std::to_string(kMostChannels) + " channels, not " + std::to_string(shape[1]));
+  if (weight.shape() != Shape{shape[1]}) fail_shapes("batch_norm", "weight and input channels do not fit", weight.shape(), shape);
+  if (bias.shape() != Shape{shape[1]}) fail_shapes("batch_norm", "bias and input channels do not fit", bias.shape(), shape);
+  if (residual.defined() && residual.shape() != shape) fail_shapes("batch_norm", "residual and input do not fit", residual.shape(), shape);
+}
+
+class BatchNormNode final : public autograd::Node {
+ public:
+  BatchNormNode(Tensor input, Tensor output, Tensor weight, Tensor mean, Tensor inverse_deviation, bool relu)
+      : input_(std::move(input)),
+        output_(std::move(output)),
+        weight_(std::move(weight)),
+        mean_(std::move(mean)),
+        inverse_deviation_(std::move(inverse_deviation)),
+        relu_(relu) {}
+
+  const char* name() const override { return "batch_norm"; }
+
+  void backward(const Tensor& gradient) override {
+    const Tensor dy = in_rows(gradient);
+    const Extent extent = extent_of(input_.shape());
+    Tensor dx = empty_like(input_), dresidual = wants(3) ? empty_like(input_) : Tensor();
+    Tensor dweight = wants(1) ? target(1, weight_.shape()) : Tensor::empty(weight_.shape());
+    Tensor dbias = wants(2) ? target(2, weight_.shape()) : Tensor::empty(weight_.shape());
+    kernels_for(dx.device())
+        .normalisation.batch_norm_backward({extent.rows, extent.channels, relu_, input_.data<float>(), output_.data<float>(),
+                                            dy.data<float>(), weight_.data<float>(), mean_.data<float>(), inverse_deviation_.data<float>(),
+                                            dx.data<float>(), dresidual.data<float>(), dweight.data<float>(), dbias.data<float>()});
+    if (wants(2)) give(2, std::move(dbias));
+    if (wants(1)) give(1, std::move(dweight));
+    if (wants(3)) give(3, std::move(dresidual));
+    if (wants(0)) give(0, std::move(dx));
+  }
+
+ private:
+  Tensor input_, output_, weight_, mean_, inverse_deviation_;
+  bool relu_;
+};
+
+}  // namespace
+
+Variable batch_norm(const Variable& x, const Variable& weight, const Variable& bias, const Variable& residual,
+                    const BatchNormOptions& options, const BatchStatistics& statistics) {
+  check(x, weight, bias, residual);
+  const Tensor input = in_rows(x.value()), other = residual.defined() ? in_rows(residual.value()) : Tensor();
+  const Extent extent = extent_of(input.shape());
+  if (extent.rows == 0) throw Error(ErrorKind::usage, "batch_norm has no statistics of an empty batch " + input.shape().text());
+  Tensor output = empty_like(input), inverse_deviation = Tensor::empty({extent.channels}), mean = Tensor::empty({extent.channels});
+  const Tensor scale = contiguous(weight.value());
+  kernels_for(output.device())
+      .normalisation.batch_norm_forward({extent.rows, extent.channels, static_cast<float>(options.epsilon), options.relu,
+                                         input.data<float>(), scale.data<float>(), contiguous(bias.value()).data<float>(),
+                                         other.data<float>(), output.data<float>(), mean.data<float>(), inverse_deviation.data<float>(),
+                                         statistics.unbiased_variance.data<float>()});
+  copy_into(mean, statistics.mean);
+  return autograd::record<BatchNormNode>(output, {&x, &weight, &bias, &residual}, input, output, scale, mean, inverse_deviation,
+                                         options.relu);
+}
+
+Variable batch_norm_apply(const Variable& x, const Variable& weight, const Variable& bias, const Variable& residual,
+                          const BatchNormOptions& options, const Tensor& mean, const Tensor& variance) {
+  check(x, weight, bias, residual);
+  const Tensor input = in_rows(x.value()), other = residual.defined() ? in_rows(residual.value()) : Tensor();
+  const Extent extent = extent_of(input.shape());
+  Tensor output = empty_like(input);
+  kernels_for(output.device())
+      .normalisation.batch_norm_apply({extent.rows, extent.channels, static_cast<float>(options.epsilon), options.relu, input.data<float>(),
+                                       contiguous(weight.value()).data<float>(), contiguous(bias.value()).data<float>(), other.data<float>(),
+                                       mean.data<float>(), variance.data<float>(), output.data<float>()});
+  return Variable(output);
+}
+
+}  // namespace tessera::ops

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "core/autograd/variable.h"
+
+namespace tessera::ops {
+
+using autograd::Variable;
+
+/// Statistics of one training pass, [channels] each; written by batch_norm.
+struct BatchStatistics {
+  Tensor mean, unbiased_variance;
+};
+
+struct BatchNormOptions {
+  double epsilon = 1e-5;
+  bool relu = false;  ///< ReLU in the same pass
+};
+
+/// Normalises x [N, C, H, W] or [N, C] by the mean and variance over all but C of this very batch, then scales by weight [C], adds bias [C], the residual (like
+/// x, or undefined), and applies ReLU where asked: one pass over memory each way (Ioffe and Szegedy, ICML 2015).
+Variable batch_norm(const Variable& x, const Variable& weight, const Variable& bias, const Variable& residual,
+                    const BatchNormOptions& options, const BatchStatistics& statistics);
+
+/// The same with given mean and variance [C]; for evaluation: nothing is recorded.
+Variable batch_norm_apply(const Variable& x, const Variable& weight, const Variable& bias, const Variable& residual,
+                          const BatchNormOptions& options, const Tensor& mean, const Tensor& variance);
+
+}  // namespace tessera::ops

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/optim/update_plan.h"
+
+#include <fnmatch.h>
+
+#include <algorithm>
+
+#include "core/base/error.h"
+#include "core/config/suggest.h"
+
+namespace tessera::optim {
+namespace {
+
+bool matches(const config::ParameterGroup& group, const nn::FlatSlot& slot) { return slot.kind == nn::SlotKind::parameter && fnmatch(group.match.c_str(), slot.name.c_str(), 0) == 0; }
+
+void refuse_idle_patterns(const GroupRules& rules, const std::vector<nn::FlatSlot>& slots) {
+  for (size_t i = 0; i < rules.groups.size(); ++i) {
+    const config::ParameterGroup& group = rules.groups[i];
+    if (std::ranges::any_of(slots, [&](const nn::FlatSlot& slot) { return matches(group, slot); })) continue;
+    std::vector<std::string> names;
+    for (const nn::FlatSlot& slot : slots) names.push_back(slot.name);
+    const std::string nearest = config::nearest_name(group.match, names);
+    throw Error(ErrorKind::usage, "pattern " + config::printable(group.match) + " matches no parameter",
+                "optimizer.groups[" + std::to_string(i) + "].match",
+                nearest.empty() ? "see the names that 'tessera show' prints" : "did you mean '" + nearest + "'?");
+  }
+}
+
+}  // namespace
+
+UpdatePlan::UpdatePlan(const nn::FlatParameters& parameters, const GroupRules& rules, double weight_decay, Grain grain) {
+  const std::vector<nn::FlatSlot>& slots = parameters.slots();
+  refuse_idle_patterns(rules, slots);
+  for (size_t i = 0; i < slots.size(); ++i) {
+    frozen_.push_back(slots[i].kind != nn::SlotKind::parameter);
+    if (frozen_.back()) continue;
+    const auto group = std::ranges::find_if(rules.groups, [&](const auto& candidate) { return matches(candidate, slots[i]); });
+    const config::ParameterGroup settings = group == rules.groups.end() ? config::ParameterGroup() : *group;
+    const bool spared = rules.no_decay_on_norms_and_biases && slots[i].shape.dims() <= 1;
+    const int64_t begin = slots[i].offset_elements;
+    const int64_t padded_end = i + 1 < slots.size() ? slots[i + 1].offset_elements : parameters.trained_elements();
+    frozen_.back() = settings.frozen;
+    if (settings.frozen || slots[i].elements == 0) continue;
+    append({i, begin, grain == Grain::merged ? padded_end : begin + slots[i].elements, settings.learning_rate_factor,
+            settings.weight_decay.value_or(spared ? 0.0 : weight_decay)},
+           grain);
+  }
+  ranges_.resize(pieces_.size());
+}
+
+void UpdatePlan::append(const Piece& piece, Grain grain) {
+  if (grain == Grain::merged && !pieces_.empty()) {
+    Piece& last = pieces_.back();
+    if (last.end == piece.begin && last.learning_rate_factor == piece.learning_rate_factor && last.weight_decay == piece.weight_decay) {
+      last.end = piece.end;
+      return;
+    }
+  }
+  pieces_.push_back(piece);
+}
+
+std::span<UpdateRange> UpdatePlan::at(double learning_rate) {
+  for (size_t i = 0; i < pieces_.size(); ++i) {
+    const Piece& piece = pieces_[i];
+    ranges_[i] = {piece.begin, piece.end, static_cast<float>(learning_rate * piece.learning_rate_factor), static_cast<float>(piece.weight_decay)};
+  }
+  return ranges_;
+}
+
+}  // namespace tessera::optim

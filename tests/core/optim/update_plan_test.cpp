@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/optim/update_plan.h"
+
+#include <gtest/gtest.h>
+
+#include <memory>
+
+#include "core/base/error.h"
+#include "core/config/yaml.h"
+#include "core/exact/gradient_norm.h"
+#include "core/optim/average.h"
+#include "core/optim/optimizer.h"
+#include "tests/core/nn/chain.h"
+
+namespace tessera::optim {
+namespace {
+
+/// a.weight [3, 5] at 0, a.bias [3] at 16, b.weight [2, 3] at 32, b.bias [2] at 48; 64 elements in all.
+class UpdatePlanTest : public testing::Test {
+ protected:
+  UpdatePlanTest() {
+    chain_.add_linear("a", 5, 3);
+    chain_.add_linear("b", 3, 2);
+    chain_.name_tree();
+    parameters_ = std::make_unique<nn::FlatParameters>(chain_, 1);
+  }
+  std::string error_of(const GroupRules& rules) const {
+    try {
+      UpdatePlan(*parameters_, rules, 0.1);
+      return "no error";
+    } catch (const Error& error) {
+      EXPECT_EQ(error.kind(), ErrorKind::usage);
+      return error.what();
+    }
+  }
+
+  nn::Chain chain_;
+  std::unique_ptr<nn::FlatParameters> parameters_;
+};
+
+void expect_range(const UpdateRange& range, int64_t begin, int64_t end, float rate, float decay) {
+  EXPECT_EQ(range.begin, begin);
+  EXPECT_EQ(range.end, end);
+  EXPECT_EQ(range.learning_rate, rate);
+  EXPECT_EQ(range.weight_decay, decay);
+}
+
+TEST_F(UpdatePlanTest, EqualSettingsAreOneRange) {
+  UpdatePlan plan(*parameters_, {}, 0.1);
+  ASSERT_EQ(plan.at(0.5).size(), 1u);
+  expect_range(plan.at(0.5)[0], 0, 64, 0.5f, 0.1f);
+  UpdatePlan grouped(*parameters_, {{{"a.*", 0.1, 1.0, false}, {"*", std::nullopt, 1.0, false}}, false}, 0.1);
+  EXPECT_EQ(grouped.at(0.5).size(), 1u);
+}
+
+TEST_F(UpdatePlanTest, NormsAndBiasesAreThoseOfOneDim) {
+  UpdatePlan plan(*parameters_, {{}, true}, 0.1);
+  ASSERT_EQ(plan.at(0.5).size(), 4u);
+  expect_range(plan.at(0.5)[0], 0, 16, 0.5f, 0.1f);
+  expect_range(plan.at(0.5)[1], 16, 32, 0.5f, 0.0f);
+  expect_range(plan.at(0.5)[3], 48, 64, 0.5f, 0.0f);
+}
+
+TEST_F(UpdatePlanTest, TheFirstMatchCountsAndAGroupsDecayGoesBeforeTheConvenience) {
+  const GroupRules rules{{{"a.b*", 0.7, 0.5, false}, {"?.[bw]*", std::nullopt, 3.0, false}}, true};
+  UpdatePlan plan(*parameters_, rules, 0.1, Grain::tensor);
+  const auto ranges = plan.at(1.0);
+  ASSERT_EQ(ranges.size(), 4u);
+  expect_range(ranges[0], 0, 15, 3.0f, 0.1f);
+  expect_range(ranges[1], 16, 19, 0.5f, 0.7f);
+  expect_range(ranges[2], 32, 38, 3.0f, 0.1f);
+  expect_range(ranges[3], 48, 50, 3.0f, 0.0f);
+}
+
+TEST_F(UpdatePlanTest, FrozenTensorsAreInNoRange) {
+  UpdatePlan plan(*parameters_, {{{"a.bias", std::nullopt, 1.0, true}}, false}, 0.1);
+  ASSERT_EQ(plan.at(0.5).size(), 2u);
+  expect_range(plan.at(0.5)[0], 0, 16, 0.5f, 0.1f);
+  expect_range(plan.at(0.5)[1], 32, 64, 0.5f, 0.1f);
+  EXPECT_EQ(plan.frozen(), (std::vector<bool>{false, true, false, false}));
+  UpdatePlan tensors(*parameters_, {{{"a.*", std::nullopt, 1.0, true}}, false}, 0.1, Grain::tensor);
+  ASSERT_EQ(tensors.at(1.0).size(), 2u);
+  EXPECT_EQ(tensors.slot_of(0), 2u);
+  UpdatePlan all(*parameters_, {{{"*", std::nullopt, 1.0, true}}, false}, 0.1);
+  EXPECT_TRUE(all.at(1.0).empty());
+}
+
+TEST_F(UpdatePlanTest, APatternThatMatchesNothingIsNamed) {
+  EXPECT_EQ(error_of({{{"*", std::nullopt, 1.0, false}, {"?.bias", std::nullopt, 1.0, false}}, false}), "no error");
+  const std::string error = error_of({{{"a.*", std::nullopt, 1.0, false}, {"a.wieght", std::nullopt, 1.0, false}}, false});
+  EXPECT_NE(error.find("optimizer.groups[1].match: pattern 'a.wieght' matches no parameter"), std::string::npos) << error;
+  EXPECT_NE(error.find("did you mean 'a.weight'?"), std::string::npos) << error;
+  EXPECT_NE(error_of({{{"*.bn*", std::nullopt, 1.0, false}}, false}).find("'*.bn*'"), std::string::npos);
+  EXPECT_NE(error_of({{{"", std::nullopt, 1.0, false}}, false}).find("matches no parameter"), std::string::npos);
+}
+
+TEST_F(UpdatePlanTest, RecipesSayItInYaml) {
+  config::OptimizerBlock block;
+  config::read(config::parse_yaml("{kind: sgd, learning_rate: 0.1, groups: [{match: 'b.*', frozen: true}]}", "x.yaml"), block, "optimizer",
+               config::Unknown::ignore);
+  block.node = config::parse_yaml("{kind: sgd, momentum: 0.9}", "x.yaml");
+  EXPECT_EQ(make_optimizer(block, *parameters_)->frozen(), (std::vector<bool>{false, false, true, true}));
+  block.groups[0].match = "c.*";
+  EXPECT_THROW(make_optimizer(block, *parameters_), Error);
+}
+
+TEST_F(UpdatePlanTest, EveryKindIsMade) {
+  config::KindRegistry registry;
+  register_optimizers(registry);
+  EXPECT_EQ(registry.list("optimizer").size(), 6u);
+  for (const auto* kind : registry.list("optimizer")) {
+    config::OptimizerBlock block;
+    block.kind = kind->name;
+    const auto optimizer = make_optimizer(block, *parameters_);
+    EXPECT_NO_THROW(optimizer->update(*parameters_, 1, 0.1, 1.0)) << kind->name;
+    EXPECT_EQ(static_cast<int64_t>(optimizer->state().size()), state_buffers(block)) << kind->name;
+  }
+}
+
+TEST_F(UpdatePlanTest, StateBuffersAreThoseThatAreMade) {
+  for (const char* text : {"{kind: sgd, momentum: 0.9}", "{kind: rmsprop, momentum: 0.9}", "{kind: rmsprop, centered: true}",
+                           "{kind: rmsprop, momentum: 0.9, centered: true}"}) {
+    config::OptimizerBlock block;
+    block.node = config::parse_yaml(text, "x.yaml");
+    block.kind = block.node.find("kind")->text();
+    EXPECT_EQ(static_cast<int64_t>(make_optimizer(block, *parameters_)->state().size()), state_buffers(block)) << text;
+  }
+}
+
+TEST_F(UpdatePlanTest, TheAverageFollowsTheWeights) {
+  WeightAverage average(*parameters_, 0.75);
+  const float start = parameters_->values().data<float>()[0];
+  average.follow(*parameters_, 1);
+  EXPECT_EQ(average.flat().data<float>()[0], start);
+  parameters_->values().data<float>()[0] = start + 1.0f;
+  average.follow(*parameters_, 2);
+  EXPECT_NEAR(average.flat().data<float>()[0], start + 0.25f, 1e-6f);
+  average.follow(*parameters_, 3);
+  EXPECT_NEAR(average.flat().data<float>()[0], start + 0.4375f, 1e-6f);
+  EXPECT_EQ(average.flat().data<float>()[1], parameters_->values().data<float>()[1]);
+}
+
+TEST_F(UpdatePlanTest, KeysOfSgdThatDoNotGoTogether) {
+  EXPECT_THROW(make_sgd({.momentum = 0.9, .nesterov = true, .dampening = 0.1}, *parameters_), Error);
+  EXPECT_THROW(make_sgd({.dampening = 0.1}, *parameters_), Error);
+  EXPECT_NO_THROW(make_sgd({.momentum = 0.9, .dampening = 0.1}, *parameters_));
+}
+
+TEST_F(UpdatePlanTest, FrozenGradientsAreNoPartOfTheNorm) {
+  float* gradients = parameters_->gradients().data<float>();
+  for (int i = 0; i < 3; ++i) gradients[16 + i] = 2.0f;
+  gradients[48] = 3.0f;
+  EXPECT_EQ(squared_gradient_norm(*parameters_), 21.0);
+  EXPECT_EQ(squared_gradient_norm(*parameters_, {false, true, false, false}), 9.0);
+}
+
+}  // namespace
+}  // namespace tessera::optim

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <gtest/gtest.h>
+
+#include <thread>
+
+#include "distributed/affinity.h"
+#include "distributed/agreement.h"
+#include "distributed/local_communicator.h"
+#include "distributed/runtime.h"
+
+namespace tessera::distributed {
+namespace {
+
+std::string message_of(const std::function<void()>& function) {
+  try {
+    function();
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "";
+}
+
+TEST(Event, CallsBackOnceAndRemembersItsError) {
+  const Completion completion;
+  int calls = 0;
+  completion.event().on_finished([&](const std::exception_ptr&) { ++calls; });
+  EXPECT_FALSE(completion.event().test());
+  completion.fail(std::make_exception_ptr(Error(ErrorKind::data, "broken")));
+  completion.set();
+  EXPECT_EQ(calls, 1);
+  EXPECT_EQ(message_of([&] { completion.event().wait(); }), "broken");
+  completion.event().on_finished([&](const std::exception_ptr& error) { calls += error != nullptr; });
+  EXPECT_EQ(calls, 2);
+}
+
+TEST(Event, WaitsForAnotherThreadAndForADeadline) {
+  const Completion completion;
+  EXPECT_EQ(message_of([&] { completion.event().wait(Deadline::in_s(0.01)); }), "an event was not ready within 0.0 s");
+  std::thread setter([&] { completion.set(); });
+  completion.event().wait();
+  setter.join();
+  EXPECT_TRUE(ReadyEvent::now().test());
+}
+
+TEST(Local, CollectivesCopy) {
+  Runtime runtime;
+  ASSERT_EQ(runtime.size(), 1) << "this test runs without mpirun";
+  Communicator& world = runtime.world();
+  const std::vector<float> in{1, 2, 3};
+  const std::vector<size_t> offsets{0, 3};
+  std::vector<float> out(3);
+  world.all_reduce(in, out, ReduceOp::sum, ReadyEvent::now(), "test").wait();
+  EXPECT_EQ(out, in);
+  out.assign(3, 0);
+  world.reduce_scatter(in, out, offsets, ReduceOp::sum, ReadyEvent::now(), "test").wait();
+  EXPECT_EQ(out, in);
+  out.assign(3, 0);
+  world.all_gather(in, out, offsets, ReadyEvent::now(), "test").wait();
+  EXPECT_EQ(out, in);
+  out.assign(3, 0);
+  world.all_to_all(in, offsets, out, offsets, ReadyEvent::now(), "test").wait();
+  EXPECT_EQ(out, in);
+  world.broadcast(out, 0, ReadyEvent::now(), "test").wait();
+  EXPECT_EQ(out, in);
+  world.barrier(ReadyEvent::now(), "test").wait();
+  EXPECT_EQ(world.split(-1, 0, "none"), nullptr);
+  EXPECT_EQ(world.split(0, 0, "shard")->name(), "shard");
+}
+
+TEST(Local, ChainsRunWhenTheirEventsAreReady) {
+  Runtime runtime;
+  const std::vector<size_t> offsets{0, 2};
+  std::vector<int64_t> sums{5, 7};
+  std::vector<float> values(2);
+  const Completion filled;
+  const Work reduced = runtime.world().reduce_scatter(sums, sums, offsets, ReduceOp::sum, filled.event(), "bucket");
+  const ReadyEvent converted = reduced.then([&] { values = {static_cast<float>(sums[0]), static_cast<float>(sums[1])}; });
+  const Work gathered = runtime.world().all_gather(values, values, offsets, converted, "bucket");
+  EXPECT_FALSE(gathered.test());
+  EXPECT_EQ(runtime.recorder().history().back()->state.load(), CollectiveState::queued);
+  filled.set();
+  gathered.wait();
+  EXPECT_EQ(values, (std::vector<float>{5, 7}));
+}
+
+TEST(Local, AbandonFailsWhatDepends) {
+  Runtime runtime;
+  std::vector<int64_t> data{1};
+  const Completion never;
+  const Work work = runtime.world().all_reduce(data, data, ReduceOp::sum, never.event(), "first");
+  bool ran = false;
+  const ReadyEvent after = work.then([&] { ran = true; });
+  work.abandon();
+  EXPECT_EQ(message_of([&] { work.wait(); }), "all_reduce #1 of world (first) was abandoned");
+  EXPECT_EQ(message_of([&] { after.wait(); }), "all_reduce #1 of world (first) was abandoned");
+  never.set();
+  EXPECT_FALSE(ran);
+  EXPECT_EQ(work.record().state.load(), CollectiveState::abandoned);
+}
+
+TEST(Local, AgreesWithItself) {
+  Runtime runtime;
+  EXPECT_FALSE(runtime.agree(std::nullopt));
+  const auto error = runtime.agree(Error(ErrorKind::checkpoint, "disk full", "/out", "free some"));
+  ASSERT_TRUE(error);
+  EXPECT_EQ(error->kind(), ErrorKind::checkpoint);
+  EXPECT_STREQ(error->what(), "/out: disk full; free some");
+  runtime.require_same("recipe", "abc", "");
+}
+
+TEST(Pieces, EvenOffsetsCoverAllInGranules) {
+  EXPECT_EQ(even_offsets(10, 3), (std::vector<size_t>{0, 3, 6, 10}));
+  EXPECT_EQ(even_offsets(10, 3, 4), (std::vector<size_t>{0, 4, 8, 10}));
+  EXPECT_EQ(even_offsets(0, 2), (std::vector<size_t>{0, 0, 0}));
+  EXPECT_EQ(even_offsets(1, 4, 64), (std::vector<size_t>{0, 0, 0, 0, 1}));
+}
+
+TEST(Affinity, IsDescribedAndJudged) {
+  EXPECT_EQ(describe({{0, 1, 2, 3, 8}, 16}), "cores 0-3,8 of 16");
+  EXPECT_EQ(describe({{5}, 8}), "core 5 of 8");
+  EXPECT_EQ(affinity_warning({{0, 1}, 8}, 2, 4), "");
+  EXPECT_NE(affinity_warning({{0}, 8}, 2, 1).find("bound to core 0 of 8 with run.threads 2"), std::string::npos);
+  EXPECT_NE(affinity_warning({{0, 1}, 2}, 1, 3).find("3 ranks of 1 threads share 2 cores"), std::string::npos);
+  const Affinity here = read_affinity();
+  EXPECT_GE(here.allowed.size(), 1u);
+  EXPECT_GE(here.online, static_cast<int>(here.allowed.size()));
+}
+
+}  // namespace
+}  // namespace tessera::distributed
