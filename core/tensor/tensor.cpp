@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "core/base/error.h"
+#include "core/tensor/copy.h"
 
 namespace tessera {
 namespace {
@@ -14,20 +15,6 @@ bool strides_match(const Shape& shape, const Shape& strides, const Shape& expect
     if (shape[dim] != 1 && strides[dim] != expected[dim]) return false;
   }
   return true;
-}
-
-void copy_strided(const std::byte* from, const Shape& from_strides, std::byte* to, const Shape& to_strides, const Shape& shape, size_t dim,
-                  size_t element_bytes) {
-  const int64_t size = shape[dim];
-  const auto from_step = static_cast<ptrdiff_t>(static_cast<size_t>(from_strides[dim]) * element_bytes);
-  const auto to_step = static_cast<ptrdiff_t>(static_cast<size_t>(to_strides[dim]) * element_bytes);
-  for (int64_t i = 0; i < size; ++i, from += from_step, to += to_step) {
-    if (dim + 1 == shape.dims()) {
-      std::memcpy(to, from, element_bytes);
-    } else {
-      copy_strided(from, from_strides, to, to_strides, shape, dim + 1, element_bytes);
-    }
-  }
 }
 
 }  // namespace
@@ -127,7 +114,7 @@ void copy_into(const Tensor& from, const Tensor& to) {
   if (same_layout) {
     std::memcpy(to.bytes(), from.bytes(), from.size_bytes());
   } else {
-    copy_strided(from.bytes(), from.strides(), to.bytes(), to.strides(), from.shape(), 0, size_bytes_of(from.dtype()));
+    copy_strided(from.bytes(), from.strides(), to.bytes(), to.strides(), from.shape(), size_bytes_of(from.dtype()));
   }
 }
 

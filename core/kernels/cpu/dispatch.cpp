@@ -6,6 +6,8 @@
 #include <string>
 
 #include "core/base/error.h"
+#include "core/kernels/cpu/convolution.h"
+#include "core/kernels/cpu/direct/tile.h"
 #include "core/kernels/cpu/onednn/onednn.h"
 #include "core/kernels/kernels.h"
 
@@ -17,6 +19,7 @@
   NormalisationKernels normalisation_kernels(); \
   OptimizerKernels optimizer_kernels();         \
   SummationKernels summation_kernels();         \
+  TileKernels tile_kernels();                   \
   void bias_add(const BiasAdd&);                \
   void column_sums(const ColumnSums&);          \
   }
@@ -30,20 +33,21 @@ namespace {
 #define TESSERA_TABLE_OF(isa)                                                                          \
   Kernels {                                                                                            \
     cpu::isa::elementwise_kernels(), {cpu::onednn::matmul, cpu::isa::bias_add, cpu::isa::column_sums}, \
-        cpu::onednn::convolution_kernels(), cpu::isa::pooling_kernels(), cpu::isa::loss_kernels(),     \
+        cpu::convolution_kernels(), cpu::isa::pooling_kernels(), cpu::isa::loss_kernels(),             \
         cpu::isa::normalisation_kernels(), cpu::isa::optimizer_kernels(), cpu::isa::summation_kernels() \
   }
 
 struct Choice {
   const char* name;
   Kernels kernels;
+  cpu::TileKernels tiles;
 };
 
 Choice choose() {
   __builtin_cpu_init();
-  if (__builtin_cpu_supports("x86-64-v4")) return {"avx512", TESSERA_TABLE_OF(avx512)};
-  if (__builtin_cpu_supports("x86-64-v3")) return {"avx2", TESSERA_TABLE_OF(avx2)};
-  return {"baseline", TESSERA_TABLE_OF(baseline)};
+  if (__builtin_cpu_supports("x86-64-v4")) return {"avx512", TESSERA_TABLE_OF(avx512), cpu::avx512::tile_kernels()};
+  if (__builtin_cpu_supports("x86-64-v3")) return {"avx2", TESSERA_TABLE_OF(avx2), cpu::avx2::tile_kernels()};
+  return {"baseline", TESSERA_TABLE_OF(baseline), cpu::baseline::tile_kernels()};
 }
 
 const Choice& choice() {
@@ -65,6 +69,8 @@ const Kernels& kernels_for(Device device) {
   if (device != Device::cpu) throw Error(ErrorKind::usage, "this build has no CUDA", "device", "set device: cpu");
   return choice().kernels;
 }
+
+const cpu::TileKernels& cpu::tile_kernels() { return choice().tiles; }
 
 void set_kernel_threads(int threads) { omp_set_num_threads(threads); }
 

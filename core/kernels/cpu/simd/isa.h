@@ -4,6 +4,7 @@
 // else in unnamed namespaces, so that no function compiled for a newer processor is shared with the rest of the program.
 #pragma once
 
+#include "core/kernels/cpu/direct/tile.h"
 #include "core/kernels/kernels.h"
 
 #define TESSERA_ISA_BEGIN namespace tessera::cpu::TESSERA_ISA {
@@ -17,6 +18,7 @@ LossKernels loss_kernels();
 NormalisationKernels normalisation_kernels();
 OptimizerKernels optimizer_kernels();
 SummationKernels summation_kernels();
+TileKernels tile_kernels();
 /// bias_add and column_sums; matmul itself is oneDNN's.
 void bias_add(const BiasAdd&);
 void column_sums(const ColumnSums&);

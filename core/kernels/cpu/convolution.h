@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "core/kernels/convolution.h"
+
+namespace tessera::cpu {
+
+/// Direct kernels where they are the faster ones, oneDNN's elsewhere.
+ConvolutionKernels convolution_kernels();
+
+}  // namespace tessera::cpu

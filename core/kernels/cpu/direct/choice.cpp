@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+// The thresholds come from tests/bench/convolution_bench on AVX2 (Zen 3, oneDNN 3.2, batches of 16, images of 14 to 32 pixels, kernels of
+// 1 to 5). There oneDNN is good where all channels are multiples of eight, and slow where they are not, where the step is
+// larger than one (gradient of the input), and in gradients of small weights.
+#include <algorithm>
+
+#include "core/kernels/cpu/direct/direct.h"
+#include "core/kernels/cpu/direct/tile.h"
+
+namespace tessera::cpu::direct {
+namespace {
+
+bool prefers_forward(const ConvolutionGeometry& g) {
+  const bool ragged = g.in_channels % 8 != 0 || g.out_channels % 8 != 0;
+  if (ragged) return g.in_channels <= 32 && g.out_channels <= 64;
+  return g.in_channels <= 16 && g.out_channels <= 64 && g.kernel_height * g.kernel_width * g.in_channels <= 256;
+}
+
+bool prefers_backward_data(const ConvolutionGeometry& g) {
+  if (g.stride_height > 1) return g.in_channels <= 32 && g.out_channels <= 32;
+  return g.in_channels % 8 != 0 && g.in_channels <= 32 && g.out_channels >= 6 && g.out_channels <= 64;
+}
+
+bool prefers_backward_weight(const ConvolutionGeometry& g) {
+  const int64_t weights = g.kernel_height * g.kernel_width * g.in_channels * g.out_channels;
+  return g.in_channels <= 64 && g.out_channels <= 64 && weights <= 32768;
+}
+
+}  // namespace
+
+bool prefers_direct(const ConvolutionGeometry& g, Direction direction) {
+  if (g.groups != 1 || g.dilation_height != 1 || g.dilation_width != 1) return false;
+  // Nobody has measured where oneDNN's AVX-512 kernels become the better ones; below sixteen channels they cannot fill a vector.
+  if (tile_kernels().lanes >= 16 && std::min(g.in_channels, g.out_channels) >= 16) return false;
+  switch (direction) {
+    case Direction::forward: return prefers_forward(g);
+    case Direction::backward_data: return prefers_backward_data(g);
+    case Direction::backward_weight: return prefers_backward_weight(g);
+  }
+  return false;
+}
+
+}  // namespace tessera::cpu::direct
