@@ -143,7 +143,7 @@ TEST(Embedding, AnIdOutsideTheTableIsADataError) {
   for (const int64_t rows : {50, 3}) {
     const std::string id = rows == 50 ? "id 70 at place 3" : "id 3 at place 1", range = rows == 50 ? "0..49" : "0..2";
     EXPECT_EQ(error_of([&] { ops::embedding(Tensor::of<int64_t>(ids, {2, 2}), constant({rows, 4}, 1)); }),
-              "embedding: " + id + " of [2, 2] is outside " + range + ", the rows of the table " + Shape{rows, 4}.text() +
+              "embedding: " + id + " of [2, 2] is outside " + range + ", the rows of the table " + (Shape{rows, 4}).text() +
                   "; the model needs as many rows as the data has ids");
   }
   EXPECT_EQ(error_of([&] { ops::embedding(Tensor::zeros({2}), constant({3, 4}, 1)); }), "embedding needs ids i64, not f32");
