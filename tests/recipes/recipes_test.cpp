@@ -4,6 +4,7 @@
 
 #include <filesystem>
 
+#include "core/base/error.h"
 #include "launcher/job/job.h"
 #include "recipes/registry.h"
 
