@@ -6,11 +6,13 @@
 
 #include "core/kernels/convolution.h"
 #include "core/kernels/elementwise.h"
+#include "core/kernels/embedding.h"
 #include "core/kernels/loss.h"
 #include "core/kernels/matmul.h"
 #include "core/kernels/normalisation.h"
 #include "core/kernels/optimizer.h"
 #include "core/kernels/pooling.h"
+#include "core/kernels/softmax.h"
 #include "core/kernels/summation.h"
 
 namespace tessera {
@@ -24,6 +26,8 @@ struct Kernels {
   NormalisationKernels normalisation;
   OptimizerKernels optimizer;
   SummationKernels summation;
+  SoftmaxKernels softmax;
+  EmbeddingKernels embedding;
 };
 
 /// The kernels of a device. Throws Error(usage) for a device that this build does not have.

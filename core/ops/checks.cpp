@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/ops/checks.h"
 
+#include <algorithm>
 #include <string>
 
 #include "core/base/error.h"
@@ -30,6 +31,17 @@ void require_dims(std::string_view op, const Tensor& tensor, size_t dims, std::s
 
 void fail_shapes(std::string_view op, std::string_view what, const Shape& a, const Shape& b) {
   throw Error(ErrorKind::usage, std::string(op) + ": " + std::string(what) + ": " + a.text() + " and " + b.text());
+}
+
+Tensor parameter_or(std::string_view op, std::string_view what, const autograd::Variable& variable, const Shape& shape, float missing) {
+  if (variable.defined()) {
+    require_f32(op, variable.value());
+    if (variable.shape() != shape) fail_shapes(op, what, variable.shape(), shape);
+    return contiguous(variable.value());
+  }
+  const Tensor tensor = Tensor::empty(shape);
+  std::fill_n(tensor.data<float>(), tensor.elements(), missing);
+  return tensor;
 }
 
 bool all_finite(const Tensor& tensor) {

@@ -19,6 +19,8 @@
   NormalisationKernels normalisation_kernels(); \
   OptimizerKernels optimizer_kernels();         \
   SummationKernels summation_kernels();         \
+  SoftmaxKernels softmax_kernels();             \
+  EmbeddingKernels embedding_kernels();         \
   TileKernels tile_kernels();                   \
   void bias_add(const BiasAdd&);                \
   void column_sums(const ColumnSums&);          \
@@ -34,7 +36,8 @@ namespace {
   Kernels {                                                                                            \
     cpu::isa::elementwise_kernels(), {cpu::onednn::matmul, cpu::isa::bias_add, cpu::isa::column_sums}, \
         cpu::convolution_kernels(), cpu::isa::pooling_kernels(), cpu::isa::loss_kernels(),             \
-        cpu::isa::normalisation_kernels(), cpu::isa::optimizer_kernels(), cpu::isa::summation_kernels() \
+        cpu::isa::normalisation_kernels(), cpu::isa::optimizer_kernels(), cpu::isa::summation_kernels(), \
+        cpu::isa::softmax_kernels(), cpu::isa::embedding_kernels()                                     \
   }
 
 struct Choice {
