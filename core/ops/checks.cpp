@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/ops/checks.h"
 
-#include <string>
-
 #include "core/base/error.h"
 #include "core/kernels/kernels.h"
 
 namespace tessera::ops {
+namespace {
+
+thread_local const std::string* module_path = nullptr;
+
+}  // namespace
 
 Tensor dense(const Tensor& tensor) { return tensor.is_dense() ? tensor : contiguous(tensor); }
 
@@ -17,19 +20,31 @@ Tensor channels_last(const Tensor& tensor) {
   return copy;
 }
 
+ModuleScope::ModuleScope(const std::string& path) : previous_(module_path) { module_path = &path; }
+ModuleScope::~ModuleScope() { module_path = previous_; }
+
+void fail(std::string_view op, std::string_view what) {
+  const std::string where = module_path && !module_path->empty() ? "module '" + *module_path + "'" : "";
+  throw Error(ErrorKind::usage, std::string(op) + ": " + std::string(what), where);
+}
+
+void fail_shapes(std::string_view op, std::string_view what, const Shape& a, const Shape& b) {
+  fail(op, std::string(what) + ": " + a.text() + " and " + b.text());
+}
+
 void require_f32(std::string_view op, const Tensor& tensor) {
-  if (tensor.dtype() == DType::f32) return;
-  throw Error(ErrorKind::usage, std::string(op) + " needs f32, not " + std::string(name_of(tensor.dtype())));
+  if (tensor.dtype() != DType::f32) fail(op, "needs f32, not " + std::string(name_of(tensor.dtype())));
 }
 
 void require_dims(std::string_view op, const Tensor& tensor, size_t dims, std::string_view expected) {
   require_f32(op, tensor);
-  if (tensor.shape().dims() == dims) return;
-  throw Error(ErrorKind::usage, std::string(op) + " needs " + std::string(expected) + ", not a tensor of shape " + tensor.shape().text());
+  if (tensor.shape().dims() != dims) fail(op, "needs " + std::string(expected) + ", not a tensor of shape " + tensor.shape().text());
 }
 
-void fail_shapes(std::string_view op, std::string_view what, const Shape& a, const Shape& b) {
-  throw Error(ErrorKind::usage, std::string(op) + ": " + std::string(what) + ": " + a.text() + " and " + b.text());
+size_t dim_of(std::string_view op, int64_t dim, const Shape& shape) {
+  const auto dims = static_cast<int64_t>(shape.dims());
+  if (dim < -dims || dim >= dims) fail(op, "there is no dim " + std::to_string(dim) + " in " + shape.text());
+  return static_cast<size_t>(dim < 0 ? dim + dims : dim);
 }
 
 bool all_finite(const Tensor& tensor) {

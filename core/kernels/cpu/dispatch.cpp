@@ -19,6 +19,10 @@
   NormalisationKernels normalisation_kernels(); \
   OptimizerKernels optimizer_kernels();         \
   SummationKernels summation_kernels();         \
+  ArithmeticKernels arithmetic_kernels();       \
+  ReductionKernels reduction_kernels();         \
+  GatherKernels gather_kernels();               \
+  BinPoolingKernels bin_pooling_kernels();      \
   TileKernels tile_kernels();                   \
   void bias_add(const BiasAdd&);                \
   void column_sums(const ColumnSums&);          \
@@ -30,11 +34,12 @@ TESSERA_DECLARE_ISA(avx512)
 namespace tessera {
 namespace {
 
-#define TESSERA_TABLE_OF(isa)                                                                          \
-  Kernels {                                                                                            \
-    cpu::isa::elementwise_kernels(), {cpu::onednn::matmul, cpu::isa::bias_add, cpu::isa::column_sums}, \
-        cpu::convolution_kernels(), cpu::isa::pooling_kernels(), cpu::isa::loss_kernels(),             \
-        cpu::isa::normalisation_kernels(), cpu::isa::optimizer_kernels(), cpu::isa::summation_kernels() \
+#define TESSERA_TABLE_OF(isa)                                                                                                       \
+  Kernels {                                                                                                                         \
+    cpu::isa::elementwise_kernels(), {cpu::onednn::matmul, cpu::onednn::batched_matmul, cpu::isa::bias_add, cpu::isa::column_sums}, \
+        cpu::convolution_kernels(), cpu::isa::pooling_kernels(), cpu::isa::loss_kernels(),                                          \
+        cpu::isa::normalisation_kernels(), cpu::isa::optimizer_kernels(), cpu::isa::summation_kernels(),                            \
+        cpu::isa::arithmetic_kernels(), cpu::isa::reduction_kernels(), cpu::isa::gather_kernels(), cpu::isa::bin_pooling_kernels()  \
   }
 
 struct Choice {

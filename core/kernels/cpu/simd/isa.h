@@ -18,6 +18,10 @@ LossKernels loss_kernels();
 NormalisationKernels normalisation_kernels();
 OptimizerKernels optimizer_kernels();
 SummationKernels summation_kernels();
+ArithmeticKernels arithmetic_kernels();
+ReductionKernels reduction_kernels();
+GatherKernels gather_kernels();
+BinPoolingKernels bin_pooling_kernels();
 TileKernels tile_kernels();
 /// bias_add and column_sums; matmul itself is oneDNN's.
 void bias_add(const BiasAdd&);
