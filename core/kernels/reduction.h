@@ -1,20 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reductions of x[outer, size, inner] over the dim in the middle.
+// Reductions over dims that are neighbours in memory.
 #pragma once
 
 #include <cstdint>
 
 namespace tessera {
 
-/// y[outer, inner] = scale * sum of x. Sums run in f32 over fixed blocks and in f64 over the blocks, whatever the number of threads.
+/// y[outer, middle, inner] = scale * sum of x[outer, repeats, middle, size, inner] over repeats and size: in f64, over fixed blocks whatever the number of
+/// threads, and rounded once.
 struct SumReduction {
-  int64_t outer, size, inner;
+  int64_t outer, repeats, middle, size, inner;
   double scale;
   const float* x;
   float* y;
 };
 
-/// The largest (or smallest) and its place in 0..size-1; the first of equals. NaN counts as larger (smaller) than everything. size is at least 1.
+/// The largest (or smallest) of x[outer, size, inner] along the dim in the middle and its place in 0..size-1; the first of equals. NaN counts as larger (smaller) than everything. size is at least 1.
 struct ExtremumReduction {
   int64_t outer, size, inner;
   bool largest;

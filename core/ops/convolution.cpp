@@ -138,7 +138,7 @@ class ConvolutionTransposeNode final : public autograd::Node {
     if (wants(2)) {
       Tensor dbias = target(2, {geometry_.in_channels});
       const int64_t pixels = geometry_.batch * geometry_.in_height * geometry_.in_width;
-      kernels.reduction.sum({1, pixels, geometry_.in_channels, 1.0, dy.data<float>(), dbias.data<float>()});
+      kernels.reduction.sum({1, 1, 1, pixels, geometry_.in_channels, 1.0, dy.data<float>(), dbias.data<float>()});
       give(2, std::move(dbias));
     }
     if (wants(1)) {

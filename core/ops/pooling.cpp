@@ -107,9 +107,14 @@ struct Bins {
   Shape out() const { return {in[0], in[1], static_cast<int64_t>(rows.size()), static_cast<int64_t>(columns.size())}; }
 };
 
-std::vector<PoolingBin> bins_of(const Windows& windows, bool ceil_mode) {
+std::vector<PoolingBin> bins_of(const char* op, const Shape& x, const Windows& windows, bool ceil_mode) {
   std::vector<PoolingBin> bins;
-  for (int64_t i = 0; i < windows.count(ceil_mode); ++i) bins.push_back(windows.bin(i));
+  for (int64_t i = 0; i < windows.count(ceil_mode); ++i) {
+    bins.push_back(windows.bin(i));
+    if (bins.back().begin >= bins.back().end) {
+      fail(op, "a window of dilation " + std::to_string(windows.dilation) + " and padding " + std::to_string(windows.padding) + " holds no pixel of the input " + x.text());
+    }
+  }
   return bins;
 }
 
@@ -172,7 +177,8 @@ Variable max_pool2d(const Variable& x, const PoolingOptions& options) {
   const PoolingGeometry geometry = geometry_of("max_pool2d", x, options);
   Tensor output = Tensor::empty_channels_last(out_shape(geometry));
   if (options.kernel.height * options.kernel.width > kSmallWindow || options.dilation != Size2d(1)) {
-    const Bins bins{x.shape(), bins_of(rows_of(x.shape(), options), options.ceil_mode), bins_of(columns_of(x.shape(), options), options.ceil_mode)};
+    const Bins bins{x.shape(), bins_of("max_pool2d", x.shape(), rows_of(x.shape(), options), options.ceil_mode),
+                    bins_of("max_pool2d", x.shape(), columns_of(x.shape(), options), options.ceil_mode)};
     return bin_max(x, bins, output);
   }
   const Tensor input = channels_last(x.value());

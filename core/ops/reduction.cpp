@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <numeric>
 #include <string>
 
 #include "core/kernels/kernels.h"
@@ -12,11 +13,7 @@
 namespace tessera::ops {
 namespace {
 
-/// A reduction over dims that are neighbours in memory.
-struct Stage {
-  int64_t outer, size, inner;
-};
-
+/// Neighbours in the order of memory, all reduced or all kept.
 struct Run {
   int64_t size;
   bool reduced;
@@ -26,15 +23,14 @@ struct Run {
 std::vector<size_t> memory_order(const Tensor& x) {
   if (!x.is_contiguous()) return {0, 2, 3, 1};
   std::vector<size_t> order(x.shape().dims());
-  for (size_t dim = 0; dim < order.size(); ++dim) order[dim] = dim;
+  std::iota(order.begin(), order.end(), size_t{0});
   return order;
 }
 
-/// Reductions that one after the other reduce the dense tensor over `dims`, the innermost first.
-std::vector<Stage> stages_of(const Tensor& x, const DimSet& dims) {
+std::vector<Run> runs_of(const Tensor& dense_x, const DimSet& dims) {
   std::vector<Run> runs;
-  for (size_t dim : memory_order(x)) {
-    const int64_t size = x.shape()[dim];
+  for (size_t dim : memory_order(dense_x)) {
+    const int64_t size = dense_x.shape()[dim];
     if (size == 1) continue;
     if (!runs.empty() && runs.back().reduced == dims[dim]) {
       runs.back().size *= size;
@@ -42,16 +38,35 @@ std::vector<Stage> stages_of(const Tensor& x, const DimSet& dims) {
       runs.push_back({size, dims[dim]});
     }
   }
+  return runs;
+}
+
+/// Takes the last run off, if it is reduced (or kept) as asked; 1 if not.
+int64_t take_last(std::vector<Run>& runs, bool reduced) {
+  if (runs.empty() || runs.back().reduced != reduced) return 1;
+  const int64_t size = runs.back().size;
+  runs.pop_back();
+  return size;
+}
+
+int64_t elements_of(const std::vector<Run>& runs) {
+  return std::accumulate(runs.begin(), runs.end(), int64_t{1}, [](int64_t product, const Run& run) { return product * run.size; });
+}
+
+/// An extremum over one run.
+struct Stage {
+  int64_t outer, size, inner;
+};
+
+/// Stages that one after the other reduce the dense tensor over `dims`, the innermost first.
+std::vector<Stage> stages_of(const Tensor& dense_x, const DimSet& dims) {
+  std::vector<Run> runs = runs_of(dense_x, dims);
   std::vector<Stage> stages;
   int64_t inner = 1;
-  for (size_t run = runs.size(); run-- > 0;) {
-    int64_t outer = 1;
-    for (size_t i = 0; i < run; ++i) outer *= runs[i].size;
-    if (runs[run].reduced) {
-      stages.push_back({outer, runs[run].size, inner});
-    } else {
-      inner *= runs[run].size;
-    }
+  while (!runs.empty()) {
+    inner *= take_last(runs, false);
+    const int64_t size = take_last(runs, true);
+    if (size != 1) stages.push_back({elements_of(runs), size, inner});
   }
   return stages;
 }
@@ -181,14 +196,21 @@ Variable extremum(const char* op, bool largest, const Variable& x, const Dims& d
 
 Tensor sum_over(const Tensor& x, const DimSet& dims, double scale) {
   const Tensor input = dense(x);
-  std::vector<Stage> stages = stages_of(input, dims);
-  if (stages.empty()) stages.push_back({1, 1, input.elements()});
+  std::vector<Run> runs = runs_of(input, dims);
   Tensor result = input;
-  for (const Stage& stage : stages) {
-    const bool last = &stage == &stages.back();
-    const Tensor sums = last ? empty_result(input, kept_shape(x.shape(), dims)) : Tensor::empty({stage.outer, stage.inner});
-    kernels_for(input.device())
-        .reduction.sum({stage.outer, stage.size, stage.inner, last ? scale : 1.0, result.data<float>(), sums.data<float>()});
+  int64_t inner = 1;
+  for (bool last = false; !last;) {  // two runs at a time
+    inner *= take_last(runs, false);
+    SumReduction step{1, 1, 1, take_last(runs, true), inner, 1.0, result.data<float>(), nullptr};
+    step.middle = take_last(runs, false);
+    step.repeats = take_last(runs, true);
+    step.outer = elements_of(runs);
+    inner *= step.middle;
+    last = std::none_of(runs.begin(), runs.end(), [](const Run& run) { return run.reduced; });
+    if (last) step.scale = scale;
+    const Tensor sums = last ? empty_result(input, kept_shape(x.shape(), dims)) : Tensor::empty({step.outer, inner});
+    step.y = sums.data<float>();
+    kernels_for(input.device()).reduction.sum(step);
     result = sums;
   }
   return result;

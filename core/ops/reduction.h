@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Reductions over some dims, or over all where none are named; negative dims count from the end. The result has no such dims, or size 1 in them where
-// `keep_dims` is set. Sums run over fixed blocks, in one order whatever the number of threads.
+// `keep_dims` is set. Sums run in f64 over fixed blocks, in one order
+// whatever the number of threads.
 #pragma once
 
 #include <array>

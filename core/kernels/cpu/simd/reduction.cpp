@@ -7,42 +7,40 @@ TESSERA_ISA_BEGIN
 namespace {
 
 constexpr int64_t kLanes = 32;
-constexpr int64_t kSumBlock = 128;      // rows that are summed in f32
+constexpr int64_t kBlockRows = 128;
 constexpr int64_t kPartialBlocks = 64;  // blocks whose sums are kept at a time
 
 /// Element (row, lane) of x lies at row * stride + lane; sums[lane] = sum over rows. Lanes from `count` on are left at zero.
 template <bool kFull>
-inline void sum_block(const float* x, int64_t rows, int64_t stride, int64_t count, float (&sums)[kLanes]) {
-  for (float& sum : sums) sum = 0.0f;
+inline void sum_block(const float* x, int64_t rows, int64_t stride, int64_t count, double (&sums)[kLanes]) {
+  for (double& sum : sums) sum = 0.0;
   for (int64_t row = 0; row < rows; ++row, x += stride) {
 #pragma GCC ivdep
-    for (int64_t lane = 0; lane < (kFull ? kLanes : count); ++lane) sums[lane] += x[lane];
+    for (int64_t lane = 0; lane < (kFull ? kLanes : count); ++lane) sums[lane] += static_cast<double>(x[lane]);
   }
 }
 
-/// Sums over all rows, by blocks in threads, the blocks added in order.
+/// totals[lane] += sums over all rows, by blocks in threads, the blocks added in order.
 void sum_rows(const float* x, int64_t rows, int64_t stride, int64_t count, double (&totals)[kLanes]) {
-  for (double& total : totals) total = 0.0;
-  float partial[kPartialBlocks][kLanes];
-  constexpr int64_t kRowsAtATime = kSumBlock * kPartialBlocks;
+  double partial[kPartialBlocks][kLanes];
+  constexpr int64_t kRowsAtATime = kBlockRows * kPartialBlocks;
   for (int64_t first = 0; first < rows; first += kRowsAtATime) {
     const int64_t here = rows - first < kRowsAtATime ? rows - first : kRowsAtATime;
-    const int64_t blocks = (here + kSumBlock - 1) / kSumBlock;
-    parallel_for(blocks, kSumBlock * count, [&](int64_t block) {
-      const int64_t begin = first + block * kSumBlock, left = first + here - begin;
-      const int64_t size = left < kSumBlock ? left : kSumBlock;
+    const int64_t blocks = (here + kBlockRows - 1) / kBlockRows;
+    parallel_for(blocks, kBlockRows * count, [&](int64_t block) {
+      const int64_t begin = block * kBlockRows, left = here - begin;
       const auto sum = count == kLanes ? sum_block<true> : sum_block<false>;
-      sum(x + begin * stride, size, stride, count, partial[block]);
+      sum(x + (first + begin) * stride, left < kBlockRows ? left : kBlockRows, stride, count, partial[block]);
     });
     for (int64_t block = 0; block < blocks; ++block) {
-      for (int64_t lane = 0; lane < count; ++lane) totals[lane] += static_cast<double>(partial[block][lane]);
+      for (int64_t lane = 0; lane < count; ++lane) totals[lane] += partial[block][lane];
     }
   }
 }
 
 /// The sum of neighbours in memory: lane by lane, then over the lanes in order, then the rest.
 double sum_neighbours(const float* x, int64_t size) {
-  double totals[kLanes], sum = 0.0;
+  double totals[kLanes] = {}, sum = 0.0;
   const int64_t rows = size / kLanes;
   sum_rows(x, rows, kLanes, kLanes, totals);
   for (double total : totals) sum += total;
@@ -60,20 +58,29 @@ inline void for_each_part(int64_t parts, int64_t work, Body body) {
   }
 }
 
+/// Where the terms of a result (outer, middle) begin.
+const float* terms_of(const SumReduction& args, int64_t result, int64_t repeat) {
+  const int64_t outer = result / args.middle, middle = result % args.middle;
+  return args.x + ((outer * args.repeats + repeat) * args.middle + middle) * args.size * args.inner;
+}
+
+void sum_to_scalars(const SumReduction& args) {
+  for_each_part(args.outer * args.middle, args.repeats * args.size, [&](int64_t result) {
+    double total = 0.0;
+    for (int64_t repeat = 0; repeat < args.repeats; ++repeat) total += sum_neighbours(terms_of(args, result, repeat), args.size);
+    args.y[result] = static_cast<float>(total * args.scale);
+  });
+}
+
 void sum(const SumReduction& args) {
-  if (args.inner == 1) {
-    for_each_part(args.outer, args.size, [&](int64_t row) {
-      args.y[row] = static_cast<float>(sum_neighbours(args.x + row * args.size, args.size) * args.scale);
-    });
-    return;
-  }
+  if (args.inner == 1) return sum_to_scalars(args);
   const int64_t groups = (args.inner + kLanes - 1) / kLanes;
-  for_each_part(args.outer * groups, args.size * kLanes, [&](int64_t part) {
-    const int64_t outer = part / groups, first = part % groups * kLanes;
+  for_each_part(args.outer * args.middle * groups, args.repeats * args.size * kLanes, [&](int64_t part) {
+    const int64_t result = part / groups, first = part % groups * kLanes;
     const int64_t count = args.inner - first < kLanes ? args.inner - first : kLanes;
-    double totals[kLanes];
-    sum_rows(args.x + outer * args.size * args.inner + first, args.size, args.inner, count, totals);
-    float* y = args.y + outer * args.inner + first;
+    double totals[kLanes] = {};
+    for (int64_t repeat = 0; repeat < args.repeats; ++repeat) sum_rows(terms_of(args, result, repeat) + first, args.size, args.inner, count, totals);
+    float* y = args.y + result * args.inner + first;
     for (int64_t lane = 0; lane < count; ++lane) y[lane] = static_cast<float>(totals[lane] * args.scale);
   });
 }
