@@ -3,7 +3,9 @@
 
 #include <initializer_list>
 #include <memory>
+#include <span>
 #include <utility>
+#include <vector>
 
 #include "core/autograd/node.h"
 #include "core/base/activity.h"
@@ -43,6 +45,7 @@ class NoGrad {
 
 /// Whether an op on these inputs has to record a node.
 bool recording(std::initializer_list<const Variable*> inputs);
+bool recording(std::span<const Variable> inputs);
 
 /// Wraps an op's result; where recording, with a new `SomeNode(arguments...)` on the tape.
 template <typename SomeNode, typename... Arguments>
@@ -50,10 +53,23 @@ Variable record(Tensor value, std::initializer_list<const Variable*> inputs, Arg
   tick_activity();
   if (!recording(inputs)) return Variable(std::move(value));
   auto node = std::make_shared<SomeNode>(std::forward<Arguments>(arguments)...);
-  std::array<std::shared_ptr<Node>, Node::kMaxInputs> nodes;
-  size_t count = 0;
-  for (const Variable* input : inputs) nodes[count++] = input->node();
-  connect(*node, {nodes.data(), count});
+  std::vector<std::shared_ptr<Node>> nodes;
+  nodes.reserve(inputs.size());
+  for (const Variable* input : inputs) nodes.push_back(input->node());
+  connect(*node, std::move(nodes));
+  return Variable(std::move(value), std::move(node));
+}
+
+/// The same for an op of any number of inputs.
+template <typename SomeNode, typename... Arguments>
+Variable record(Tensor value, std::span<const Variable> inputs, Arguments&&... arguments) {
+  tick_activity();
+  if (!recording(inputs)) return Variable(std::move(value));
+  auto node = std::make_shared<SomeNode>(std::forward<Arguments>(arguments)...);
+  std::vector<std::shared_ptr<Node>> nodes;
+  nodes.reserve(inputs.size());
+  for (const Variable& input : inputs) nodes.push_back(input.node());
+  connect(*node, std::move(nodes));
   return Variable(std::move(value), std::move(node));
 }
 

@@ -49,6 +49,22 @@ TEST(Module, ConvolutionAndLinearStartAsInPyTorch) {
   for (const auto& parameter : linear.own_parameters()) EXPECT_FLOAT_EQ(parameter->initialiser.spread, 0.05f);
 }
 
+TEST(Module, TransposedConvolutionHasPyTorchsShapesAndKeepsItsPackedWeight) {
+  ConvTranspose2d layer({.in_channels = 8, .out_channels = 6, .kernel = {3, 4}, .stride = 2, .padding = 1, .output_padding = {1, 0}, .groups = 2});
+  const FlatParameters parameters(layer, 1);
+  ASSERT_EQ(layer.own_parameters().size(), 2u);
+  EXPECT_EQ(layer.own_parameters()[0]->shape, (Shape{8, 3, 3, 4}));
+  EXPECT_EQ(layer.own_parameters()[1]->shape, (Shape{6}));
+  EXPECT_FLOAT_EQ(layer.own_parameters()[0]->initialiser.spread, 1.0f / 6.0f);
+  ForwardContext context(true, 1, 0, 0);
+  const Variable before = layer(ones({2, 8, 5, 7}), context);
+  EXPECT_EQ(before.shape(), (Shape{2, 6, 10, 14}));
+  EXPECT_EQ(copy_of(before), copy_of(layer(ones({2, 8, 5, 7}), context)));
+  std::fill_n(parameters.values().data<float>(), parameters.values().elements(), 0.0f);
+  parameters.values().storage()->bump_version();
+  for (float value : copy_of(layer(ones({2, 8, 5, 7}), context))) ASSERT_EQ(value, 0.0f);
+}
+
 TEST(Module, DiagnosisNamesTheFirstModuleThatIsNotFinite) {
   Chain root;
   root.add_linear("fine", 2, 2);

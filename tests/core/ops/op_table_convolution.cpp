@@ -1,8 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <algorithm>
-
 #include "core/ops/convolution.h"
-#include "core/ops/pooling.h"
 #include "core/ops/shape.h"
 #include "tests/core/ops/op_table.h"
 
@@ -15,60 +12,93 @@ size_t at(const Shape& shape, int64_t n, int64_t c, int64_t h, int64_t w) {
   return static_cast<size_t>(((n * shape[1] + c) * shape[2] + h) * shape[3] + w);
 }
 
-struct Window {
-  int64_t kernel, stride, padding, dilation = 1, groups = 1;
-  int64_t out(int64_t size) const { return (size + 2 * padding - dilation * (kernel - 1) - 1) / stride + 1; }
+/// Windows along one dim of an image.
+struct Windows {
+  int64_t kernel, stride, padding, dilation = 1;
+  bool ceil_mode = false;
+
+  int64_t start(int64_t i) const { return i * stride - padding; }
+  int64_t stop(int64_t i) const { return start(i) + dilation * (kernel - 1) + 1; }
+  /// As many as end inside the padded image, or begin inside it before anyone has reached its end.
+  int64_t count(int64_t size) const {
+    int64_t i = 0;
+    while (stop(i) <= size + padding || (ceil_mode && start(i) < size && (i == 0 || stop(i - 1) < size + padding))) ++i;
+    return i;
+  }
 };
 
 /// body(output place, n, c, first row, first column) over [N, channels, H', W'].
 template <typename Body>
-void for_each_output(const Shape& x, int64_t channels, const Window& window, Body body) {
-  const Shape out{x[0], channels, window.out(x[2]), window.out(x[3])};
+void for_each_output(const Shape& x, int64_t channels, const Windows& rows, const Windows& columns, Body body) {
+  const Shape out{x[0], channels, rows.count(x[2]), columns.count(x[3])};
   for (int64_t n = 0; n < out[0]; ++n)
     for (int64_t c = 0; c < out[1]; ++c)
       for (int64_t h = 0; h < out[2]; ++h)
-        for (int64_t w = 0; w < out[3]; ++w)
-          body(at(out, n, c, h, w), n, c, h * window.stride - window.padding, w * window.stride - window.padding);
+        for (int64_t w = 0; w < out[3]; ++w) body(at(out, n, c, h, w), n, c, rows.start(h), columns.start(w));
 }
 
-Numbers conv_reference(const std::vector<Numbers>& in, const Shape& x, const Shape& weight, const Window& window) {
-  Numbers y(static_cast<size_t>(x[0] * weight[0] * window.out(x[2]) * window.out(x[3])));
-  for_each_output(x, weight[0], window, [&](size_t place, int64_t n, int64_t o, int64_t top, int64_t left) {
-    double sum = in[2][static_cast<size_t>(o)];
-    const int64_t first = o / (weight[0] / window.groups) * weight[1];
+template <typename Options>
+Windows rows_of(int64_t kernel, const Options& o) { return {kernel, o.stride.height, o.padding.height, o.dilation.height}; }
+template <typename Options>
+Windows columns_of(int64_t kernel, const Options& o) { return {kernel, o.stride.width, o.padding.width, o.dilation.width}; }
+
+/// body(output place, input place, weight place) for every product of a convolution.
+template <typename Options, typename Body>
+void for_each_product(const Shape& x, const Shape& weight, const Options& options, Body body) {
+  const Windows rows = rows_of(weight[2], options), columns = columns_of(weight[3], options);
+  for_each_output(x, weight[0], rows, columns, [&](size_t place, int64_t n, int64_t o, int64_t top, int64_t left) {
+    const int64_t first = o / (weight[0] / options.groups) * weight[1];
     for (int64_t c = 0; c < weight[1]; ++c)
-      for (int64_t i = 0; i < window.kernel; ++i)
-        for (int64_t j = 0; j < window.kernel; ++j) {
-          const int64_t h = top + i * window.dilation, w = left + j * window.dilation;
-          if (h >= 0 && h < x[2] && w >= 0 && w < x[3]) sum += in[0][at(x, n, first + c, h, w)] * in[1][at(weight, o, c, i, j)];
+      for (int64_t i = 0; i < weight[2]; ++i)
+        for (int64_t j = 0; j < weight[3]; ++j) {
+          const int64_t h = top + i * rows.dilation, w = left + j * columns.dilation;
+          if (h >= 0 && h < x[2] && w >= 0 && w < x[3]) body(place, at(x, n, first + c, h, w), at(weight, o, c, i, j));
         }
-    y[place] = sum;
   });
+}
+
+/// Every channel's bias in all its pixels.
+Numbers start_with(const Numbers& bias, const Shape& out) {
+  Numbers y;
+  const int64_t pixels = out[2] * out[3];
+  for (int64_t i = 0; i < out.elements(); ++i) y.push_back(bias[static_cast<size_t>(i / pixels % out[1])]);
   return y;
 }
 
-Numbers pool_reference(const Numbers& in, const Shape& x, const Window& window, bool maximum) {
-  Numbers y(static_cast<size_t>(x[0] * x[1] * window.out(x[2]) * window.out(x[3])));
-  for_each_output(x, x[1], window, [&](size_t place, int64_t n, int64_t c, int64_t top, int64_t left) {
-    double sum = 0.0, largest = -1e300;
-    for (int64_t i = 0; i < window.kernel; ++i)
-      for (int64_t j = 0; j < window.kernel; ++j)
-        if (top + i >= 0 && top + i < x[2] && left + j >= 0 && left + j < x[3]) {
-          sum += in[at(x, n, c, top + i, left + j)];
-          largest = std::max(largest, in[at(x, n, c, top + i, left + j)]);
-        }
-    y[place] = maximum ? largest : sum / static_cast<double>(window.kernel * window.kernel);
-  });
-  return y;
+template <typename Options>
+std::string text_of(const Options& o) {
+  return " stride " + o.stride.text() + " padding " + o.padding.text() + " dilation " + o.dilation.text();
 }
 
 OpRow conv_row(const Shape& x, const Shape& weight, const ops::ConvolutionOptions& options) {
-  const Window window{weight[2], options.stride, options.padding, options.dilation, options.groups};
-  return {"conv2d " + x.text() + " " + weight.text() + " stride " + std::to_string(options.stride) + " padding " + std::to_string(options.padding) +
-              " dilation " + std::to_string(options.dilation) + " groups " + std::to_string(options.groups),
+  const Shape out{x[0], weight[0], rows_of(weight[2], options).count(x[2]), columns_of(weight[3], options).count(x[3])};
+  return {"conv2d " + x.text() + " " + weight.text() + text_of(options) + " groups " + std::to_string(options.groups),
           {{x, true}, {weight}, {{weight[0]}}},
           [=](const std::vector<Variable>& in) { return ops::conv2d(in[0], in[1], in[2], options, std::make_shared<PackedWeight>()); },
-          [=](const std::vector<Numbers>& in) { return conv_reference(in, x, weight, window); }};
+          [=](const std::vector<Numbers>& in) {
+            Numbers y = start_with(in[2], out);
+            for_each_product(x, weight, options, [&](size_t to, size_t from, size_t by) { y[to] += in[0][from] * in[1][by]; });
+            return y;
+          }};
+}
+
+/// Every product of the convolution that the op is the gradient of, from its output to its input.
+OpRow conv_transpose_row(const Shape& x, const Shape& weight, const ops::ConvolutionTransposeOptions& options) {
+  const auto size = [](int64_t in, int64_t kernel, int64_t stride, int64_t padding, int64_t dilation, int64_t extra) {
+    return (in - 1) * stride - 2 * padding + dilation * (kernel - 1) + extra + 1;
+  };
+  const Shape out{x[0], weight[1] * options.groups,
+                  size(x[2], weight[2], options.stride.height, options.padding.height, options.dilation.height, options.output_padding.height),
+                  size(x[3], weight[3], options.stride.width, options.padding.width, options.dilation.width, options.output_padding.width)};
+  return {"conv_transpose2d " + x.text() + " " + weight.text() + text_of(options) + " output padding " + options.output_padding.text() + " groups " +
+              std::to_string(options.groups),
+          {{x, true}, {weight}, {{out[1]}}},
+          [=](const std::vector<Variable>& in) { return ops::conv_transpose2d(in[0], in[1], in[2], options, std::make_shared<PackedWeight>()); },
+          [=](const std::vector<Numbers>& in) {
+            Numbers y = start_with(in[2], out);
+            for_each_product(out, weight, options, [&](size_t from, size_t to, size_t by) { y[to] += in[0][from] * in[1][by]; });
+            return y;
+          }};
 }
 
 OpRow subsample_row(const Shape& x, int64_t stride, int64_t channels) {
@@ -86,32 +116,6 @@ OpRow subsample_row(const Shape& x, int64_t stride, int64_t channels) {
           }};
 }
 
-OpRow global_pool_row(const Shape& x) {
-  return {"global_average_pool2d " + x.text(), {{x, true}}, [](const std::vector<Variable>& in) { return ops::global_average_pool2d(in[0]); },
-          [=](const std::vector<Numbers>& in) {
-            Numbers y;
-            const auto pixels = static_cast<size_t>(x[2] * x[3]);
-            for (size_t start = 0; start < in[0].size(); start += pixels) {
-              double sum = 0.0;
-              for (size_t p = 0; p < pixels; ++p) sum += in[0][start + p];
-              y.push_back(sum / static_cast<double>(pixels));
-            }
-            return y;
-          }};
-}
-
-OpRow pool_row(const Shape& x, int64_t kernel, int64_t stride, int64_t padding, bool maximum) {
-  const Window window{kernel, stride, padding};
-  return {std::string(maximum ? "max_pool2d " : "average_pool2d ") + x.text() + " kernel " + std::to_string(kernel) + " stride " +
-              std::to_string(stride) + " padding " + std::to_string(padding),
-          {{x, true}},
-          [=](const std::vector<Variable>& in) {
-            const ops::PoolingOptions options{kernel, stride, padding};
-            return maximum ? ops::max_pool2d(in[0], options) : ops::average_pool2d(in[0], options);
-          },
-          [=](const std::vector<Numbers>& in) { return pool_reference(in[0], x, window, maximum); }};
-}
-
 }  // namespace
 
 std::vector<OpRow> convolution_rows() {
@@ -125,17 +129,19 @@ std::vector<OpRow> convolution_rows() {
   rows.push_back(conv_row({2, 5, 11, 9}, {4, 5, 3, 3}, {.padding = 2, .dilation = 2}));
   rows.push_back(conv_row({2, 8, 7, 7}, {12, 2, 3, 3}, {.padding = 1, .groups = 4}));
   rows.push_back(conv_row({2, 16, 9, 9}, {16, 1, 3, 3}, {.stride = 2, .padding = 1, .groups = 16}));
+  rows.push_back(conv_row({2, 3, 9, 12}, {4, 3, 1, 5}, {.stride = {1, 2}, .padding = {0, 2}}));
+  rows.push_back(conv_row({2, 16, 12, 7}, {24, 16, 5, 2}, {.stride = {3, 1}, .padding = {1, 0}, .dilation = {2, 1}}));
+  rows.push_back(conv_row({0, 3, 6, 6}, {4, 3, 3, 3}, {}));
+  rows.push_back(conv_transpose_row({2, 4, 5, 6}, {4, 3, 3, 3}, {.stride = 2, .padding = 1, .output_padding = 1}));
+  rows.push_back(conv_transpose_row({2, 16, 4, 4}, {16, 24, 4, 4}, {.stride = 2, .padding = 1}));
+  rows.push_back(conv_transpose_row({1, 6, 3, 5}, {6, 2, 3, 2}, {.stride = {3, 2}, .padding = {0, 1}, .output_padding = {2, 1}, .groups = 3}));
+  rows.push_back(conv_transpose_row({2, 5, 4, 4}, {5, 4, 3, 3}, {.padding = 1, .dilation = 2}));
+  rows.push_back(conv_transpose_row({1, 1, 1, 1}, {1, 1, 1, 1}, {.stride = 2, .output_padding = 1}));
+  rows.push_back(conv_transpose_row({2, 16, 3, 3}, {16, 1, 3, 3}, {.stride = 2, .groups = 16}));
+  rows.push_back(conv_transpose_row({0, 3, 4, 4}, {3, 2, 3, 3}, {}));
   rows.push_back(subsample_row({2, 4, 8, 8}, 2, 8));
   rows.push_back(subsample_row({1, 3, 7, 5}, 2, 6));
   rows.push_back(subsample_row({1, 3, 4, 4}, 1, 5));
-  rows.push_back(global_pool_row({3, 7, 8, 8}));
-  rows.push_back(global_pool_row({1, 1, 1, 1}));
-  for (const bool maximum : {true, false}) {
-    rows.push_back(pool_row({2, 6, 8, 8}, 2, 2, 0, maximum));
-    rows.push_back(pool_row({1, 3, 7, 9}, 3, 2, 1, maximum));
-    rows.push_back(pool_row({2, 1, 5, 5}, 2, 2, 0, maximum));
-    rows.push_back(pool_row({0, 3, 4, 4}, 2, 2, 0, maximum));
-  }
   return rows;
 }
 

@@ -20,6 +20,10 @@ OptimizerKernels optimizer_kernels();
 SummationKernels summation_kernels();
 SoftmaxKernels softmax_kernels();
 EmbeddingKernels embedding_kernels();
+ArithmeticKernels arithmetic_kernels();
+ReductionKernels reduction_kernels();
+GatherKernels gather_kernels();
+BinPoolingKernels bin_pooling_kernels();
 TileKernels tile_kernels();
 /// bias_add and column_sums; matmul itself is oneDNN's.
 void bias_add(const BiasAdd&);
