@@ -97,7 +97,7 @@ double worst_error(const Floats& got, const Doubles& want, int64_t terms) {
   double largest = 0.5 * std::sqrt(static_cast<double>(terms)), worst = 0.0;
   for (double value : want) largest = std::max(largest, std::fabs(value));
   for (size_t i = 0; i < got.size(); ++i) worst = std::max(worst, std::isnan(got[i]) ? 1.0 : std::fabs(static_cast<double>(got[i]) - want[i]));
-  return worst / largest;
+  return worst == 0.0 ? 0.0 : worst / largest;  // no terms at all: nothing but zeros
 }
 
 double mean_square_error(const Floats& got, const Doubles& want) {

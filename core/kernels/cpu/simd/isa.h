@@ -19,8 +19,8 @@ NormalisationKernels normalisation_kernels();
 OptimizerKernels optimizer_kernels();
 SummationKernels summation_kernels();
 TileKernels tile_kernels();
-/// bias_add and column_sums; matmul itself is oneDNN's.
-void bias_add(const BiasAdd&);
+/// out[rows, columns] += bias[columns], in place.
+void add_bias(int64_t rows, int64_t columns, const float* bias, float* out);
 void column_sums(const ColumnSums&);
 
 TESSERA_ISA_END
