@@ -8,6 +8,7 @@
 #include "core/base/error.h"
 #include "core/kernels/cpu/convolution.h"
 #include "core/kernels/cpu/direct/tile.h"
+#include "core/kernels/cpu/direct/winograd.h"
 #include "core/kernels/cpu/matmul.h"
 #include "core/kernels/cpu/onednn/onednn.h"
 #include "core/kernels/kernels.h"
@@ -21,6 +22,7 @@
   OptimizerKernels optimizer_kernels();                  \
   SummationKernels summation_kernels();                  \
   TileKernels tile_kernels();                            \
+  WinogradKernels winograd_kernels();                    \
   void add_bias(int64_t, int64_t, const float*, float*); \
   void column_sums(const ColumnSums&);                   \
   }
@@ -42,11 +44,12 @@ struct Choice {
   const char* name;
   Kernels kernels;
   cpu::TileKernels tiles;
+  cpu::WinogradKernels winograd;
   cpu::AddBias add_bias;
 };
 
 #define TESSERA_CHOICE_OF(isa) \
-  Choice { #isa, TESSERA_TABLE_OF(isa), cpu::isa::tile_kernels(), cpu::isa::add_bias }
+  Choice { #isa, TESSERA_TABLE_OF(isa), cpu::isa::tile_kernels(), cpu::isa::winograd_kernels(), cpu::isa::add_bias }
 
 Choice choose() {
   __builtin_cpu_init();
@@ -76,6 +79,7 @@ const Kernels& kernels_for(Device device) {
 }
 
 const cpu::TileKernels& cpu::tile_kernels() { return choice().tiles; }
+const cpu::WinogradKernels& cpu::winograd_kernels() { return choice().winograd; }
 cpu::AddBias cpu::add_bias() { return choice().add_bias; }
 
 void set_kernel_threads(int threads) { omp_set_num_threads(threads); }

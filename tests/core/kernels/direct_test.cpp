@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// Direct convolutions against sums in double precision, for every geometry whether or not they would be preferred there.
+// Direct and Winograd convolutions against sums in double precision, for every geometry whether or not they would be preferred there.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "core/kernels/cpu/direct/direct.h"
+#include "core/kernels/cpu/direct/winograd.h"
 #include "core/kernels/cpu/onednn/onednn.h"
 #include "tests/core/kernels/instruction_sets.h"
 
@@ -75,6 +77,7 @@ Results run(const Problem& p, const ConvolutionKernels& kernels) {
 }
 
 ConvolutionKernels direct_kernels() { return {cpu::direct::forward, cpu::direct::backward_data, cpu::direct::backward_weight}; }
+ConvolutionKernels winograd_kernels() { return {cpu::winograd::forward, cpu::winograd::backward_data, cpu::winograd::backward_weight}; }
 
 struct References {
   explicit References(const Problem& p) : y(p.dy.size()), dx(p.x.size()), dweight(p.weight.size()), dbias(p.bias.size()) {
@@ -130,10 +133,10 @@ class Direct : public testing::TestWithParam<Case> {
   void TearDown() override { set_kernel_threads(1); }
 };
 
-TEST_P(Direct, EqualsDoublePrecision) {
-  const Problem problem(GetParam().geometry());
+void expect_double_precision(const Case& c, const ConvolutionKernels& kernels) {
+  const Problem problem(c.geometry());
   set_kernel_threads(1);
-  const Results got = run(problem, direct_kernels());
+  const Results got = run(problem, kernels);
   const References want(problem);
   const ConvolutionGeometry& g = problem.g;
   const int64_t kernel = g.kernel_height * g.kernel_width, pixels = g.batch * g.out_height * g.out_width;
@@ -143,17 +146,63 @@ TEST_P(Direct, EqualsDoublePrecision) {
   EXPECT_LT(worst_error(got.dbias, want.dbias, pixels), 2e-6);
 }
 
-TEST_P(Direct, SameBitsForAnyNumberOfThreads) {
-  const Problem problem(GetParam().geometry());
+void expect_same_bits(const Case& c, const ConvolutionKernels& kernels) {
+  const Problem problem(c.geometry());
   set_kernel_threads(1);
-  const Results alone = run(problem, direct_kernels());
+  const Results alone = run(problem, kernels);
   for (const int threads : {2, 3, 7}) {
     set_kernel_threads(threads);
-    EXPECT_TRUE(run(problem, direct_kernels()) == alone) << threads << " threads";
+    EXPECT_TRUE(run(problem, kernels) == alone) << threads << " threads";
   }
 }
 
+TEST_P(Direct, EqualsDoublePrecision) { expect_double_precision(GetParam(), direct_kernels()); }
+TEST_P(Direct, SameBitsForAnyNumberOfThreads) { expect_same_bits(GetParam(), direct_kernels()); }
+
 INSTANTIATE_TEST_SUITE_P(Geometries, Direct, testing::ValuesIn(cases()));
+
+/// Odd and even sizes, one tile and many, all paddings, tails of channels, strips within an image and over several.
+std::vector<Case> winograd_cases() {
+  std::vector<Case> cases = {{0, 3, 5, 5, 4, 3, 3, 1, 1, 1, 1},     {1, 1, 3, 3, 1, 3, 3, 1, 1, 0, 0},    {1, 1, 1, 1, 1, 3, 3, 1, 1, 1, 1},
+                             {3, 16, 32, 32, 16, 3, 3, 1, 1, 1, 1}, {13, 64, 8, 8, 64, 3, 3, 1, 1, 1, 1}, {2, 5, 4, 130, 7, 3, 3, 1, 1, 1, 1},
+                             {40, 9, 6, 7, 33, 3, 3, 1, 1, 1, 1},   {2, 4, 1, 9, 3, 3, 3, 1, 1, 2, 0},    {3, 40, 7, 5, 75, 3, 3, 1, 1, 0, 2}};
+  int64_t turn = 0;
+  for (const int64_t in : {1, 3, 4, 8, 15, 16, 17}) {
+    for (const int64_t out : {1, 6, 8, 17}) {
+      cases.push_back({1 + turn % 6, in, 3 + (turn * 7) % 13, 3 + (turn * 5) % 11, out, 3, 3, 1, 1, turn % 3, (turn / 3) % 3});
+      ++turn;
+    }
+  }
+  return cases;
+}
+
+class Winograd : public Direct {};
+
+TEST_P(Winograd, EqualsDoublePrecision) { expect_double_precision(GetParam(), winograd_kernels()); }
+TEST_P(Winograd, SameBitsForAnyNumberOfThreads) { expect_same_bits(GetParam(), winograd_kernels()); }
+
+/// Whatever else is in the batch: results and gradients of an image are those that it has alone.
+TEST_P(Winograd, AnImageDoesNotDependOnItsPlace) {
+  Case c = GetParam();
+  const Problem problem(c.geometry());
+  const Results all = run(problem, winograd_kernels());
+  c.batch = 1;
+  Problem single(c.geometry());
+  single.weight = problem.weight;
+  single.bias = problem.bias;
+  for (size_t image = 0; image < static_cast<size_t>(GetParam().batch); ++image) {
+    const auto copy_part = [&](const Floats& from, Floats& to) { std::copy_n(from.begin() + static_cast<ptrdiff_t>(image * to.size()), to.size(), to.begin()); };
+    copy_part(problem.x, single.x);
+    copy_part(problem.dy, single.dy);
+    const Results got = run(single, winograd_kernels());
+    Floats y = got.y, dx = got.dx;
+    copy_part(all.y, y);
+    copy_part(all.dx, dx);
+    EXPECT_TRUE(y == got.y && dx == got.dx) << "image " << image;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Geometries, Winograd, testing::ValuesIn(winograd_cases()));
 
 TEST(DirectThreads, SameBitsWhereThereIsEnoughToSplit) {
   const Problem problem(Case{22, 6, 20, 20, 9, 5, 5, 1, 1, 2, 2}.geometry());
@@ -178,15 +227,15 @@ TEST(DirectPrecision, GradientsOfWeightsAreAtLeastAsPreciseAsOneDnns) {
 }
 
 TEST(DirectChoice, LeavesGroupsAndDilationToOneDnn) {
-  using cpu::direct::Direction, cpu::direct::prefers_direct;
+  using cpu::direct::Direction, cpu::direct::Method, cpu::direct::method_for;
   ConvolutionGeometry g = Case{8, 6, 14, 14, 12, 3, 3, 1, 1, 1, 1}.geometry();
   for (const Direction direction : {Direction::forward, Direction::backward_data, Direction::backward_weight}) {
-    EXPECT_TRUE(prefers_direct(g, direction));
+    EXPECT_EQ(method_for(g, direction), Method::direct);
     ConvolutionGeometry grouped = g, dilated = g;
     grouped.groups = 2;
     dilated.dilation_width = 2;
-    EXPECT_FALSE(prefers_direct(grouped, direction));
-    EXPECT_FALSE(prefers_direct(dilated, direction));
+    EXPECT_EQ(method_for(grouped, direction), Method::library);
+    EXPECT_EQ(method_for(dilated, direction), Method::library);
   }
 }
 
