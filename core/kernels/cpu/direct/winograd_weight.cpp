@@ -124,19 +124,22 @@ void backward_weight(const ConvolutionBackwardWeight& args) {
   const int threads = direct::threads_for(groups, grid.rows() * grid.columns * kWinogradPoints * g.in_channels * g.out_channels);
   const int64_t zeros = std::max(g.in_width * g.in_channels, g.out_width * g.out_channels);
   const int64_t in = kWinogradPoints * plan.in_step(), out = kWinogradPoints * plan.out_step();
-  const Tensor scratch = direct::scratch(zeros + (in + out) * threads), sums = direct::scratch(groups * plan.sum_elements());
+  const Tensor scratch = direct::scratch(zeros + (in + out) * threads), sums = direct::scratch(threads * plan.sum_elements());
   const Tensor totals = direct::scratch(2 * plan.sum_elements());  // of f64
   double* total = reinterpret_cast<double*>(totals.bytes());
   fill_zero(totals);
   fill_zero(scratch);
-  fill_zero(sums);
   float* base = scratch.data<float>();
-  direct::for_each_part(groups, threads, [&](int64_t group, int thread) {
-    float* own = base + zeros + thread * (in + out);
-    plan.group(group, base, own, own + in, sums.data<float>() + group * plan.sum_elements());
-  });
-  for (int64_t group = 0; group < groups; ++group) {
-    winograd_kernels().add_to(plan.sum_elements(), sums.data<float>() + group * plan.sum_elements(), total);
+  for (int64_t first = 0; first < groups; first += threads) {
+    const int64_t count = std::min<int64_t>(threads, groups - first);
+    fill_zero(sums);
+    direct::for_each_part(count, threads, [&](int64_t part, int) {
+      float* own = base + zeros + part * (in + out);
+      plan.group(first + part, base, own, own + in, sums.data<float>() + part * plan.sum_elements());
+    });
+    for (int64_t part = 0; part < count; ++part) {
+      winograd_kernels().add_to(plan.sum_elements(), sums.data<float>() + part * plan.sum_elements(), total);
+    }
   }
   plan.finish(total);
 }
