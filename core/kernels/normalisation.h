@@ -40,9 +40,10 @@ struct BatchNormBackward {
   int64_t rows, channels;
   bool relu;
   const float* x;
-  const float* y;  ///< read only where relu is set
+  const float* y;  ///< the result; nullptr: found again from x, which takes the forward pass's bits; not with a residual
   const float* dy;
   const float* weight;
+  const float* bias;
   const float* mean;
   const float* inverse_deviation;
   float* dx;

@@ -192,7 +192,7 @@ Variable conv_transpose2d(const Variable& x, const Variable& weight, const Varia
     const Kernels& kernels = kernels_for(output.device());
     kernels.convolution.backward_data({g, input.data<float>(), kernel.data<float>(), output.data<float>(), packed.get(), kernel.storage()->version()});
     if (bias.defined()) {
-      kernels.matmul.bias_add({g.batch * g.in_height * g.in_width, g.in_channels, contiguous(bias.value()).data<float>(), output.data<float>()});
+      kernels.matmul.add_bias(g.batch * g.in_height * g.in_width, g.in_channels, contiguous(bias.value()).data<float>(), output.data<float>());
     }
   }
   return autograd::record<ConvolutionTransposeNode>(output, {&x, &weight, &bias}, g, input, kernel, packed);

@@ -132,6 +132,15 @@ std::vector<OpRow> convolution_rows() {
   rows.push_back(conv_row({2, 3, 9, 12}, {4, 3, 1, 5}, {.stride = {1, 2}, .padding = {0, 2}}));
   rows.push_back(conv_row({2, 16, 12, 7}, {24, 16, 5, 2}, {.stride = {3, 1}, .padding = {1, 0}, .dilation = {2, 1}}));
   rows.push_back(conv_row({0, 3, 6, 6}, {4, 3, 3, 3}, {}));
+  rows.push_back(conv_row({0, 6, 9, 9}, {4, 6, 3, 3}, {.padding = 1}));
+  rows.push_back(conv_row({1, 3, 33, 31}, {16, 3, 7, 7}, {.stride = 2, .padding = 3}));
+  rows.push_back(conv_row({5, 16, 9, 11}, {16, 16, 3, 3}, {.padding = 1}));
+  // Channels that leave every tail of a vector, odd sizes, and strides and paddings beside them.
+  for (int64_t channels = 1; channels <= 9; ++channels) {
+    const int64_t kernel = 1 + channels % 4, stride = 1 + channels % 3, padding = channels % 2;
+    rows.push_back(conv_row({2, channels, 5 + 2 * channels, 23 - channels}, {10 - channels, channels, kernel, kernel},
+                            {.stride = stride, .padding = padding}));
+  }
   rows.push_back(conv_transpose_row({2, 4, 5, 6}, {4, 3, 3, 3}, {.stride = 2, .padding = 1, .output_padding = 1}));
   rows.push_back(conv_transpose_row({2, 16, 4, 4}, {16, 24, 4, 4}, {.stride = 2, .padding = 1}));
   rows.push_back(conv_transpose_row({1, 6, 3, 5}, {6, 2, 3, 2}, {.stride = {3, 2}, .padding = {0, 1}, .output_padding = {2, 1}, .groups = 3}));

@@ -48,7 +48,9 @@ OpRow embedding_row(const Shape& ids, int64_t rows, int64_t columns) {
 
 std::vector<OpRow> linear_rows() {
   std::vector<OpRow> rows;
-  for (const Shape& s : {Shape{1, 1, 1}, Shape{5, 7, 3}, Shape{64, 120, 84}, Shape{3, 1, 9}, Shape{0, 4, 3}}) rows.push_back(linear_row(s[0], s[1], s[2]));
+  for (const Shape& s : {Shape{1, 1, 1}, Shape{5, 7, 3}, Shape{64, 120, 84}, Shape{3, 1, 9}, Shape{0, 4, 3}, Shape{8, 8, 8}, Shape{1, 33, 17}, Shape{13, 9, 70}}) {
+    rows.push_back(linear_row(s[0], s[1], s[2]));
+  }
   rows.push_back(embedding_row({2, 9}, 11, 7));
   rows.push_back(embedding_row({3, 1, 5}, 64, 33));
   rows.push_back(embedding_row({}, 3, 4));

@@ -104,6 +104,8 @@ std::vector<OpRow> pooling_rows() {
     rows.push_back(pool_row({1, 3, 7, 9}, {.kernel = 3, .stride = 2, .padding = 1}, maximum));
     rows.push_back(pool_row({2, 1, 5, 5}, {}, maximum));
     rows.push_back(pool_row({0, 3, 4, 4}, {}, maximum));
+    rows.push_back(pool_row({2, 9, 11, 8}, {.kernel = 3, .stride = 3}, maximum));
+    rows.push_back(pool_row({2, 16, 7, 7}, {.kernel = 2, .stride = 1, .padding = 1}, maximum));
     rows.push_back(pool_row({2, 5, 7, 5}, {.ceil_mode = true}, maximum));
     rows.push_back(pool_row({1, 17, 6, 9}, {.kernel = 3, .stride = 2, .padding = 1, .ceil_mode = true}, maximum));
     rows.push_back(pool_row({1, 2, 4, 4}, {.kernel = 2, .stride = 3, .padding = 1, .ceil_mode = true}, maximum));  // the last would begin in the padding

@@ -10,7 +10,7 @@ TESSERA_ISA_BEGIN
 namespace {
 
 constexpr int64_t kChannelLanes = 16;
-constexpr int64_t kBlockRows = 128;
+constexpr int64_t kBlockRows = 16;  // few, so that gradients of batch norm stay as near to f64 as PyTorch's
 
 /// Sums of two quantities of each channel, in f32 within a block of rows and in f64 over blocks. add(row offset, lane, a, b)
 template <bool kFull, typename Add>

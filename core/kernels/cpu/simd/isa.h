@@ -5,6 +5,7 @@
 #pragma once
 
 #include "core/kernels/cpu/direct/tile.h"
+#include "core/kernels/cpu/direct/winograd.h"
 #include "core/kernels/kernels.h"
 
 #define TESSERA_ISA_BEGIN namespace tessera::cpu::TESSERA_ISA {
@@ -25,8 +26,9 @@ ReductionKernels reduction_kernels();
 GatherKernels gather_kernels();
 BinPoolingKernels bin_pooling_kernels();
 TileKernels tile_kernels();
-/// bias_add and column_sums; matmul itself is oneDNN's.
-void bias_add(const BiasAdd&);
+WinogradKernels winograd_kernels();
+/// out[rows, columns] += bias[columns], in place.
+void add_bias(int64_t rows, int64_t columns, const float* bias, float* out);
 void column_sums(const ColumnSums&);
 /// Members of tables that are made elsewhere.
 void element_loss_forward(ElementLoss, const ElementLossForward&);
