@@ -5,6 +5,9 @@
 
 namespace tessera {
 
+/// Batch and group norm take no more: their kernels keep coefficients of all channels on the stack.
+constexpr int64_t kMostNormalisedChannels = 16384;
+
 /// Batch normalisation of [rows, channels] (channels-last images, rows = N * H * W), with what usually follows it in the same pass:
 /// y = act((x - mean) / sqrt(variance + epsilon) * weight + bias + residual), act being ReLU or nothing
 /// (Ioffe and Szegedy, ICML 2015). Sums run in f32 over blocks of rows and in f64 over the blocks.

@@ -9,8 +9,6 @@
 namespace tessera::ops {
 namespace {
 
-constexpr int64_t kMostChannels = 16384;
-
 struct Extent {
   int64_t samples, pixels, channels;
 };
@@ -58,7 +56,7 @@ void check(const Tensor& x, int64_t groups) {
   if (groups < 1 || shape[1] % groups != 0) {
     throw Error(ErrorKind::usage, "group_norm: " + std::to_string(groups) + " groups do not divide the channels of " + shape.text());
   }
-  if (shape[1] > kMostChannels) throw Error(ErrorKind::usage, "group_norm takes at most " + std::to_string(kMostChannels) + " channels, not " + shape.text());
+  if (shape[1] > kMostNormalisedChannels) throw Error(ErrorKind::usage, "group_norm takes at most " + std::to_string(kMostNormalisedChannels) + " channels, not " + shape.text());
   if (extent_of(shape).pixels * shape[1] == 0) throw Error(ErrorKind::usage, "group_norm has no statistics of the empty samples of " + shape.text());
 }
 

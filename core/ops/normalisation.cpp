@@ -10,8 +10,6 @@
 namespace tessera::ops {
 namespace {
 
-constexpr int64_t kMostChannels = 16384;
-
 struct Extent {
   int64_t rows, channels;
 };
@@ -28,7 +26,7 @@ void check(const Variable& x, const Variable& weight, const Variable& bias, cons
   const Shape& shape = x.shape();
   require_f32("batch_norm", x.value());
   if (shape.dims() != 4 && shape.dims() != 2) throw Error(ErrorKind::usage, "batch_norm needs [N, C, H, W] or [N, C], not " + shape.text());
-  if (shape[1] > kMostChannels) throw Error(ErrorKind::usage, "batch_norm takes at most " + std::to_string(kMostChannels) + " channels, not " + std::to_string(shape[1]));
+  if (shape[1] > kMostNormalisedChannels) throw Error(ErrorKind::usage, "batch_norm takes at most " + std::to_string(kMostNormalisedChannels) + " channels, not " + std::to_string(shape[1]));
   if (weight.shape() != Shape{shape[1]}) fail_shapes("batch_norm", "weight and input channels do not fit", weight.shape(), shape);
   if (bias.shape() != Shape{shape[1]}) fail_shapes("batch_norm", "bias and input channels do not fit", bias.shape(), shape);
   if (residual.defined() && residual.shape() != shape) fail_shapes("batch_norm", "residual and input do not fit", residual.shape(), shape);

@@ -51,12 +51,11 @@ struct Statistics {
   }
 };
 
-constexpr int64_t kMostChannels = 16384;  // of the coefficients that are kept on the stack
 constexpr int64_t kWideElements = 512;
 
 /// A channel's coefficients, repeated so that several rows of few channels pass as one long row.
 struct Coefficients {
-  float values[kMostChannels + kWideElements];
+  float values[kMostNormalisedChannels + kWideElements];
 
   void repeat(int64_t channels, int64_t columns) {
     for (int64_t c = channels; c < columns; ++c) values[c] = values[c - channels];

@@ -10,7 +10,6 @@
 TESSERA_ISA_BEGIN
 namespace {
 
-constexpr int64_t kMostChannels = 16384;  // of the coefficients that are kept on the stack
 
 /// body(first channel, count) over all channels, sixteen at a time, as a template of whether there are sixteen.
 template <typename Body>
@@ -22,7 +21,7 @@ inline void for_channels(int64_t channels, Body body) {
 
 /// Mean and sum of squared deviations of each channel over the pixels of a sample.
 struct ChannelMoments {
-  double mean[kMostChannels], squares[kMostChannels];
+  double mean[kMostNormalisedChannels], squares[kMostNormalisedChannels];
 };
 
 void channel_moments(const float* x, int64_t pixels, int64_t channels, ChannelMoments& moments) {
@@ -50,7 +49,7 @@ void forward_sample(const GroupNormForward& args, int64_t sample) {
   float* y = args.y + sample * args.pixels * channels;
   ChannelMoments moments;
   channel_moments(x, args.pixels, channels, moments);
-  float mean[kMostChannels], scale[kMostChannels];
+  float mean[kMostNormalisedChannels], scale[kMostNormalisedChannels];
   for (int64_t group = 0; group < args.groups; ++group) {
     const int64_t begin = group * width, end = begin + width;
     double total = 0.0, squares = 0.0;
@@ -98,7 +97,7 @@ void parameter_terms(const GroupNormBackward& args, int64_t sample, const float*
 
 void backward_sample(const GroupNormBackward& args, int64_t sample) {
   const int64_t channels = args.channels, width = channels / args.groups;
-  float mean[kMostChannels], scale[kMostChannels], slope[kMostChannels], offset[kMostChannels];
+  float mean[kMostNormalisedChannels], scale[kMostNormalisedChannels], slope[kMostNormalisedChannels], offset[kMostNormalisedChannels];
   for (int64_t c = 0; c < channels; ++c) {
     mean[c] = args.mean[sample * args.groups + c / width];
     scale[c] = args.inverse_deviation[sample * args.groups + c / width];
