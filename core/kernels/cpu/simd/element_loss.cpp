@@ -14,10 +14,14 @@ struct Shared {
 // A loss is a functor pair: value and its derivative by x.
 struct Binary {
   static float value(float x, float t, Shared s) {
-    const float both = log1p_f32(exp_f32(-__builtin_fabsf(x)));  // log(1 + exp(x)) is max(x, 0) + both, log(1 + exp(-x)) is max(-x, 0) + both
+    const float both = log1p_f32(exp_nonpositive_f32(-__builtin_fabsf(x)));  // log(1 + exp(x)) is max(x, 0) + both, log(1 + exp(-x)) is max(-x, 0) + both
     return (1.0f - t) * (select(x > 0.0f, x, 0.0f) + both) + s.positive * t * (select(x < 0.0f, -x, 0.0f) + both);
   }
-  static float grad(float x, float t, Shared s) { return (1.0f - t) * sigmoid_f32(x) - s.positive * t * sigmoid_f32(-x); }
+  static float grad(float x, float t, Shared s) {
+    const float e = exp_nonpositive_f32(-__builtin_fabsf(x)), larger = 1.0f / (1.0f + e), smaller = e * larger;
+    const float sigmoid = select(x > 0.0f, larger, smaller), other = select(x > 0.0f, smaller, larger);
+    return (1.0f - t) * sigmoid - s.positive * t * other;
+  }
 };
 
 struct Squared {

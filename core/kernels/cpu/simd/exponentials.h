@@ -15,7 +15,7 @@ inline double exponentials(const float* row, float largest, int64_t count, float
     const int64_t length = begin + kRowBlock < count ? kRowBlock : count - begin;
     float* terms = keep ? keep + begin : scratch;
 #pragma GCC ivdep
-    for (int64_t i = 0; i < length; ++i) terms[i] = exp_f32(row[begin + i] - largest);
+    for (int64_t i = 0; i < length; ++i) terms[i] = exp_nonpositive_f32(row[begin + i] - largest);
     sum += row_sum(terms, length);
   }
   return sum;

@@ -38,7 +38,7 @@ void softmax_row_backward(const float* y, const float* dy, float* dx, int64_t co
 void log_softmax_row_backward(const float* y, const float* dy, float* dx, int64_t columns) {
   const auto sum = static_cast<float>(row_sum(dy, columns));
 #pragma GCC ivdep
-  for (int64_t i = 0; i < columns; ++i) dx[i] = dy[i] - exp_f32(y[i]) * sum;
+  for (int64_t i = 0; i < columns; ++i) dx[i] = dy[i] - exp_nonpositive_f32(y[i]) * sum;
 }
 
 void softmax_backward(const SoftmaxBackward& args) {
