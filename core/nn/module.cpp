@@ -11,10 +11,7 @@ std::string join(const std::string& prefix, const std::string& name) { return pr
 
 }  // namespace
 
-Variable Module::operator()(const Variable& x, ForwardContext& context) {
-  const ops::ModuleScope scope(path_);
-  return checked(forward(x, context), context);
-}
+Variable Module::operator()(const Variable& x, ForwardContext& context) { return checked(forward(x, context), context); }
 
 Variable Module::checked(Variable output, const ForwardContext& context) const {
   if (!context.checking() || ops::all_finite(output.value())) return output;

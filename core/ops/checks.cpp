@@ -1,15 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/ops/checks.h"
 
+#include <string>
+
 #include "core/base/error.h"
 #include "core/kernels/kernels.h"
 
 namespace tessera::ops {
-namespace {
-
-thread_local const std::string* module_path = nullptr;
-
-}  // namespace
 
 Tensor dense(const Tensor& tensor) { return tensor.is_dense() ? tensor : contiguous(tensor); }
 
@@ -20,12 +17,8 @@ Tensor channels_last(const Tensor& tensor) {
   return copy;
 }
 
-ModuleScope::ModuleScope(const std::string& path) : previous_(module_path) { module_path = &path; }
-ModuleScope::~ModuleScope() { module_path = previous_; }
-
 void fail(std::string_view op, std::string_view what) {
-  const std::string where = module_path && !module_path->empty() ? "module '" + *module_path + "'" : "";
-  throw Error(ErrorKind::usage, std::string(op) + ": " + std::string(what), where);
+  throw Error(ErrorKind::usage, std::string(op) + ": " + std::string(what));
 }
 
 void fail_shapes(std::string_view op, std::string_view what, const Shape& a, const Shape& b) {

@@ -2,7 +2,6 @@
 // Shape and layout checks that ops share. Failures are Error(usage): they come from a recipe whose sizes do not fit.
 #pragma once
 
-#include <string>
 #include <string_view>
 
 #include "core/tensor/tensor.h"
@@ -14,21 +13,9 @@ Tensor dense(const Tensor& tensor);
 /// The channels-last form of an [N, C, H, W] tensor; a copy where it is not one.
 Tensor channels_last(const Tensor& tensor);
 
-/// While it lives, errors of ops on this thread name this module. The path must live as long.
-class ModuleScope {
- public:
-  explicit ModuleScope(const std::string& path);
-  ~ModuleScope();
-  ModuleScope(const ModuleScope&) = delete;
-  ModuleScope& operator=(const ModuleScope&) = delete;
-
- private:
-  const std::string* previous_;
-};
-
 void require_f32(std::string_view op, const Tensor& tensor);
 void require_dims(std::string_view op, const Tensor& tensor, size_t dims, std::string_view expected);
-/// Error(usage) that names the op and, inside of a ModuleScope, the module.
+/// Error(usage) that names the op.
 [[noreturn]] void fail(std::string_view op, std::string_view what);
 [[noreturn]] void fail_shapes(std::string_view op, std::string_view what, const Shape& a, const Shape& b);
 
