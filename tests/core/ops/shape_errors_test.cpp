@@ -134,7 +134,7 @@ TEST(ShapeErrors, NameTheInnermostModule) {
     module(of({2, 3}), context);
     FAIL() << "no error";
   } catch (const Error& error) {
-    EXPECT_EQ(std::string(error.what()), "module 'head.inner': add: shapes that do not grow to each other: [2, 3] and [2, 7]");
+    EXPECT_EQ(std::string(error.what()), "module 'head.inner' (Sum): add: shapes that do not grow to each other: [2, 3] and [2, 7]");
   }
 }
 

@@ -6,46 +6,51 @@
 TESSERA_ISA_BEGIN
 namespace {
 
-constexpr int64_t kLanes = 32;
+constexpr int64_t kLanes = 32;      // of neighbours that are summed
+constexpr int64_t kColumns = 1024;  // that are reduced at a time; their results stay in the first cache
 constexpr int64_t kBlockRows = 128;
-constexpr int64_t kPartialBlocks = 64;  // blocks whose sums are kept at a time
+constexpr int64_t kPartials = 8 * kColumns;  // sums of blocks that are kept at a time
 
-/// Element (row, lane) of x lies at row * stride + lane; sums[lane] = sum over rows. Lanes from `count` on are left at zero.
-template <bool kFull>
-inline void sum_block(const float* x, int64_t rows, int64_t stride, int64_t count, double (&sums)[kLanes]) {
-  for (double& sum : sums) sum = 0.0;
+/// Element (row, column) of x lies at row * stride + column; sums[column] += sum over rows. kCount: columns, where it is known; `count` elsewhere.
+template <int64_t kCount>
+inline void sum_block(const float* x, int64_t rows, int64_t stride, int64_t count, double* sums) {
   for (int64_t row = 0; row < rows; ++row, x += stride) {
 #pragma GCC ivdep
-    for (int64_t lane = 0; lane < (kFull ? kLanes : count); ++lane) sums[lane] += static_cast<double>(x[lane]);
+    for (int64_t column = 0; column < (kCount > 0 ? kCount : count); ++column) sums[column] += static_cast<double>(x[column]);
   }
 }
 
-/// totals[lane] += sums over all rows, by blocks in threads, the blocks added in order.
-void sum_rows(const float* x, int64_t rows, int64_t stride, int64_t count, double (&totals)[kLanes]) {
-  double partial[kPartialBlocks][kLanes];
-  constexpr int64_t kRowsAtATime = kBlockRows * kPartialBlocks;
-  for (int64_t first = 0; first < rows; first += kRowsAtATime) {
-    const int64_t here = rows - first < kRowsAtATime ? rows - first : kRowsAtATime;
+/// totals[column] += sums over all rows, by blocks in threads, the blocks added in order.
+template <int64_t kCount>
+void sum_rows(const float* x, int64_t rows, int64_t stride, int64_t count, double* totals) {
+  if (rows <= kBlockRows) return sum_block<kCount>(x, rows, stride, count, totals);
+  double partial[kPartials];
+  const int64_t rows_at_a_time = kPartials / count * kBlockRows;
+  for (int64_t first = 0; first < rows; first += rows_at_a_time) {
+    const int64_t here = rows - first < rows_at_a_time ? rows - first : rows_at_a_time;
     const int64_t blocks = (here + kBlockRows - 1) / kBlockRows;
     parallel_for(blocks, kBlockRows * count, [&](int64_t block) {
       const int64_t begin = block * kBlockRows, left = here - begin;
-      const auto sum = count == kLanes ? sum_block<true> : sum_block<false>;
-      sum(x + (first + begin) * stride, left < kBlockRows ? left : kBlockRows, stride, count, partial[block]);
+      double* sums = partial + block * count;
+      for (int64_t column = 0; column < count; ++column) sums[column] = 0.0;
+      sum_block<kCount>(x + (first + begin) * stride, left < kBlockRows ? left : kBlockRows, stride, count, sums);
     });
     for (int64_t block = 0; block < blocks; ++block) {
-      for (int64_t lane = 0; lane < count; ++lane) totals[lane] += partial[block][lane];
+      for (int64_t column = 0; column < count; ++column) totals[column] += partial[block * count + column];
     }
   }
 }
 
-/// The sum of neighbours in memory: lane by lane, then over the lanes in order, then the rest.
+/// The sum of neighbours in memory: lane by lane, then over the lanes, halves added to each other.
 double sum_neighbours(const float* x, int64_t size) {
-  double totals[kLanes] = {}, sum = 0.0;
-  const int64_t rows = size / kLanes;
-  sum_rows(x, rows, kLanes, kLanes, totals);
-  for (double total : totals) sum += total;
-  for (int64_t i = rows * kLanes; i < size; ++i) sum += static_cast<double>(x[i]);
-  return sum;
+  double totals[kLanes] = {};
+  const int64_t rows = size / kLanes, whole = rows * kLanes;
+  sum_rows<kLanes>(x, rows, kLanes, kLanes, totals);
+  for (int64_t i = whole; i < size; ++i) totals[i - whole] += static_cast<double>(x[i]);
+  for (int64_t half = kLanes / 2; half > 0; half /= 2) {
+    for (int64_t lane = 0; lane < half; ++lane) totals[lane] += totals[lane + half];
+  }
+  return totals[0];
 }
 
 /// Threads take whole results where there are many, and blocks of one result's terms where there are few.
@@ -74,14 +79,15 @@ void sum_to_scalars(const SumReduction& args) {
 
 void sum(const SumReduction& args) {
   if (args.inner == 1) return sum_to_scalars(args);
-  const int64_t groups = (args.inner + kLanes - 1) / kLanes;
-  for_each_part(args.outer * args.middle * groups, args.repeats * args.size * kLanes, [&](int64_t part) {
-    const int64_t result = part / groups, first = part % groups * kLanes;
-    const int64_t count = args.inner - first < kLanes ? args.inner - first : kLanes;
-    double totals[kLanes] = {};
-    for (int64_t repeat = 0; repeat < args.repeats; ++repeat) sum_rows(terms_of(args, result, repeat) + first, args.size, args.inner, count, totals);
+  const int64_t groups = (args.inner + kColumns - 1) / kColumns;
+  for_each_part(args.outer * args.middle * groups, args.repeats * args.size * kColumns, [&](int64_t part) {
+    const int64_t result = part / groups, first = part % groups * kColumns;
+    const int64_t count = args.inner - first < kColumns ? args.inner - first : kColumns;
+    double totals[kColumns];
+    for (int64_t column = 0; column < count; ++column) totals[column] = 0.0;
+    for (int64_t repeat = 0; repeat < args.repeats; ++repeat) sum_rows<0>(terms_of(args, result, repeat) + first, args.size, args.inner, count, totals);
     float* y = args.y + result * args.inner + first;
-    for (int64_t lane = 0; lane < count; ++lane) y[lane] = static_cast<float>(totals[lane] * args.scale);
+    for (int64_t column = 0; column < count; ++column) y[column] = static_cast<float>(totals[column] * args.scale);
   });
 }
 
@@ -133,7 +139,6 @@ void run_extremum(const ExtremumReduction& args) {
                  [&](int64_t row) { extremum_of_neighbours<kLargest>(args.x + row * args.size, args.size, args.y + row, args.place + row); });
     return;
   }
-  constexpr int64_t kColumns = 512;  // results that stay in the first cache
   const int64_t groups = (args.inner + kColumns - 1) / kColumns;
   parallel_for(args.outer * groups, args.size * kColumns, [&](int64_t part) {
     const int64_t outer = part / groups, first = part % groups * kColumns;
