@@ -9,7 +9,7 @@ TESSERA_ISA_BEGIN
 namespace {
 
 constexpr int64_t kLanes = 16;
-constexpr int64_t kBlockRows = 128;
+constexpr int64_t kBlockRows = 16;
 
 /// body(first channel, count) over all channels in groups of sixteen; the last may be smaller.
 template <typename Body>
