@@ -27,6 +27,10 @@ void add_train(CLI::App& app, TrainArguments& arguments, Commands& commands) {
       ->capture_default_str();
   command->add_option("--out", arguments.out, "run folder, instead of the recipe's run.out");
   command->add_flag("--force", arguments.options.force, "resume although recipe or data changed what is computed");
+  command->add_option("--profile", arguments.options.profile, "write where the time goes to this folder (default: RUN/profile)")->type_name("[FOLDER]")->expected(0, 1);
+  command->add_option("--profile-steps", arguments.options.profile_steps, "steps that the profile's trace covers, after the first few")
+      ->check(CLI::Range(1, 100000))
+      ->capture_default_str();
   command->footer("SIGUSR1 asks for a checkpoint and a stop (exit status 75); run the same command again to go on.");
   commands[command] = [&] { return train(arguments); };
 }

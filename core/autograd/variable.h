@@ -7,6 +7,7 @@
 
 #include "core/autograd/node.h"
 #include "core/base/activity.h"
+#include "core/base/profiler.h"
 
 namespace tessera::autograd {
 
@@ -50,6 +51,7 @@ Variable record(Tensor value, std::initializer_list<const Variable*> inputs, Arg
   tick_activity();
   if (!recording(inputs)) return Variable(std::move(value));
   auto node = std::make_shared<SomeNode>(std::forward<Arguments>(arguments)...);
+  if (attached_profiler) [[unlikely]] attached_profiler->mark(node->name());
   std::array<std::shared_ptr<Node>, Node::kMaxInputs> nodes;
   size_t count = 0;
   for (const Variable* input : inputs) nodes[count++] = input->node();

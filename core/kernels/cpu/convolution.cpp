@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/kernels/cpu/convolution.h"
 
+#include "core/base/profiler.h"
 #include "core/kernels/cpu/direct/direct.h"
 #include "core/kernels/cpu/onednn/onednn.h"
 
@@ -16,14 +17,17 @@ const ConvolutionKernels& library() {
 }
 
 void forward(const ConvolutionForward& args) {
+  const ProfileScope scope(HotKernel::convolution);
   return prefers_direct(args.geometry, Direction::forward) ? direct::forward(args) : library().forward(args);
 }
 
 void backward_data(const ConvolutionBackwardData& args) {
+  const ProfileScope scope(HotKernel::convolution);
   return prefers_direct(args.geometry, Direction::backward_data) ? direct::backward_data(args) : library().backward_data(args);
 }
 
 void backward_weight(const ConvolutionBackwardWeight& args) {
+  const ProfileScope scope(HotKernel::convolution);
   return prefers_direct(args.geometry, Direction::backward_weight) ? direct::backward_weight(args) : library().backward_weight(args);
 }
 
