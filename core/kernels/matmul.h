@@ -5,23 +5,17 @@
 
 namespace tessera {
 
-/// Row-major out[m, n] = op(a) op(b), op(a) being [m, k] and op(b) [k, n]. Leading sizes are those of the stored matrices.
+/// Row-major out[m, n] = op(a) op(b) + bias, op(a) being [m, k] and op(b) [k, n]. Leading sizes are those of the stored matrices.
 struct Matmul {
   int64_t m, n, k;
   bool transpose_a, transpose_b;
   const float* a;
   const float* b;
   float* out;
+  const float* bias = nullptr;  ///< [n]; nullptr: none
 };
 
-/// out[rows, columns] += bias[columns], in place.
-struct BiasAdd {
-  int64_t rows, columns;
-  const float* bias;
-  float* out;
-};
-
-/// sums[columns] = sum over rows of x[rows, columns], rows added in ascending order.
+/// sums[columns] = sum over rows of x[rows, columns], in f32 within fixed blocks of rows and in f64 over blocks.
 struct ColumnSums {
   int64_t rows, columns;
   const float* x;
@@ -30,7 +24,6 @@ struct ColumnSums {
 
 struct MatmulKernels {
   void (*matmul)(const Matmul&);
-  void (*bias_add)(const BiasAdd&);
   void (*column_sums)(const ColumnSums&);
 };
 

@@ -52,7 +52,7 @@ def print_results(acceptance, targets):
 def parse():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--driver", required=True, help=argparse.SUPPRESS)
-    parser.add_argument("--tape-bench", help=argparse.SUPPRESS)
+    parser.add_argument("--tape-bench", required=True, help=argparse.SUPPRESS)
     parser.add_argument("--model", choices=[*(case.name for case in CASES), "all"], default="all")
     parser.add_argument("--only", default="numbers,speed,tape", help="comma-separated, of numbers, speed, tape (default: all)")
     parser.add_argument("--data", type=pathlib.Path, help="safetensors file with inputs and targets, or a folder (lenet5: idx files, resnet20: "
@@ -79,7 +79,7 @@ def main():
             more_acceptance, more_targets = compare_case(case, arguments, parts)
             acceptance += more_acceptance
             targets += more_targets
-    if "tape" in parts and arguments.tape_bench:
+    if "tape" in parts:
         torch.set_num_threads(1)
         targets.append(("tape", *speed.compare_tape(arguments.tape_bench, arguments.rounds)))
         print()

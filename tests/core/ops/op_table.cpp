@@ -215,7 +215,9 @@ std::vector<OpRow> op_table() {
     rows.push_back(unary_row("tanh", input, ops::tanh, hyperbolic));
     rows.push_back(unary_row("sigmoid", input, ops::sigmoid, sigmoid));
   }
-  for (const Shape& s : {Shape{1, 1, 1}, Shape{5, 7, 3}, Shape{64, 120, 84}, Shape{3, 1, 9}, Shape{0, 4, 3}}) rows.push_back(linear_row(s[0], s[1], s[2]));
+  for (const Shape& s : {Shape{1, 1, 1}, Shape{5, 7, 3}, Shape{64, 120, 84}, Shape{3, 1, 9}, Shape{0, 4, 3}, Shape{8, 8, 8}, Shape{1, 33, 17}, Shape{13, 9, 70}}) {
+    rows.push_back(linear_row(s[0], s[1], s[2]));
+  }
   rows.push_back(conv_row({2, 1, 12, 12}, {6, 1, 5, 5}, {.padding = 2}));
   rows.push_back(conv_row({3, 6, 9, 7}, {16, 6, 5, 5}, {}));
   rows.push_back(conv_row({1, 3, 8, 9}, {5, 3, 3, 3}, {.stride = 2, .padding = 1}));
@@ -225,6 +227,15 @@ std::vector<OpRow> op_table() {
   rows.push_back(conv_row({2, 5, 11, 9}, {4, 5, 3, 3}, {.padding = 2, .dilation = 2}));
   rows.push_back(conv_row({2, 8, 7, 7}, {12, 2, 3, 3}, {.padding = 1, .groups = 4}));
   rows.push_back(conv_row({2, 16, 9, 9}, {16, 1, 3, 3}, {.stride = 2, .padding = 1, .groups = 16}));
+  // Channels that leave every tail of a vector, odd sizes, and strides and paddings beside them.
+  for (int64_t channels = 1; channels <= 9; ++channels) {
+    const int64_t kernel = 1 + channels % 4, stride = 1 + channels % 3, padding = channels % 2;
+    rows.push_back(conv_row({2, channels, 5 + 2 * channels, 23 - channels}, {10 - channels, channels, kernel, kernel},
+                            {.stride = stride, .padding = padding}));
+  }
+  rows.push_back(conv_row({1, 3, 33, 31}, {16, 3, 7, 7}, {.stride = 2, .padding = 3}));
+  rows.push_back(conv_row({5, 16, 9, 11}, {16, 16, 3, 3}, {.padding = 1}));
+  rows.push_back(conv_row({0, 6, 9, 9}, {4, 6, 3, 3}, {.padding = 1}));
   for (const auto& [with_relu, residual] : {std::pair{false, false}, {true, false}, {false, true}, {true, true}}) {
     rows.push_back(batch_norm_row({3, 16, 5, 7}, with_relu, residual));
     rows.push_back(batch_norm_row({2, 21, 3, 3}, with_relu, residual));
@@ -241,6 +252,8 @@ std::vector<OpRow> op_table() {
     rows.push_back(pool_row({1, 3, 7, 9}, 3, 2, 1, maximum));
     rows.push_back(pool_row({2, 1, 5, 5}, 2, 2, 0, maximum));
     rows.push_back(pool_row({0, 3, 4, 4}, 2, 2, 0, maximum));
+    rows.push_back(pool_row({2, 9, 11, 8}, 3, 3, 0, maximum));
+    rows.push_back(pool_row({2, 16, 7, 7}, 2, 1, 1, maximum));
   }
   rows.push_back({"flatten [2, 3, 4, 5]", {{{2, 3, 4, 5}, true}}, [](const auto& in) { return ops::flatten(in[0]); },
                   [](const auto& in) { return in[0]; }});

@@ -3,7 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <numeric>
+#include <thread>
 #include <vector>
 
 namespace tessera {
@@ -44,6 +46,46 @@ TEST(Tensor, EmptyTensorsAreHarmless) {
   EXPECT_EQ(contiguous(nothing.transpose()).shape(), (Shape{3, 0}));
 }
 
+/// Every order of the dims on both sides, elements of `Element`; target and source have gaps.
+template <typename Element>
+void check_copies(const Shape& shape, DType dtype) {
+  Shape wide = shape;
+  wide[3] += 2;
+  std::vector<size_t> order = {0, 1, 2, 3};
+  do {
+    Shape turned;
+    turned = Shape{wide[order[0]], wide[order[1]], wide[order[2]], wide[order[3]]};
+    const Tensor holder = Tensor::zeros(turned, dtype), target_holder = Tensor::zeros(wide, dtype);
+    for (int64_t i = 0; i < holder.elements(); ++i) holder.data<Element>()[i] = static_cast<Element>(i + 1);
+    std::vector<size_t> inverse(4);
+    for (size_t dim = 0; dim < 4; ++dim) inverse[order[dim]] = dim;
+    const Tensor from = holder.permute(inverse).narrow(3, 1, shape[3]);
+    const Tensor to = target_holder.narrow(3, 2, shape[3]);
+    copy_into(from, to);
+    int64_t sum = 0;
+    for (int64_t n = 0; n < shape[0]; ++n)
+      for (int64_t c = 0; c < shape[1]; ++c)
+        for (int64_t h = 0; h < shape[2]; ++h)
+          for (int64_t w = 0; w < shape[3]; ++w) {
+            const auto at = [&](const Tensor& t) { return n * t.strides()[0] + c * t.strides()[1] + h * t.strides()[2] + w * t.strides()[3]; };
+            ASSERT_EQ(to.data<Element>()[at(to)], from.data<Element>()[at(from)]) << shape.text();
+            ++sum;
+          }
+    const auto written = std::count_if(target_holder.data<Element>(), target_holder.data<Element>() + target_holder.elements(),
+                                       [](Element value) { return value != Element{}; });
+    EXPECT_LE(written, sum) << "nothing between the elements is touched";
+  } while (std::next_permutation(order.begin(), order.end()));
+}
+
+TEST(Tensor, CopiesBetweenAllLayouts) {
+  for (const Shape& shape : {Shape{2, 3, 4, 5}, Shape{1, 70, 1, 37}, Shape{3, 1, 1, 1}, Shape{2, 40, 33, 1}, Shape{1, 1, 1, 1}}) {
+    check_copies<float>(shape, DType::f32);
+    check_copies<int64_t>(shape, DType::i64);
+    check_copies<uint8_t>(shape, DType::u8);
+    check_copies<uint16_t>(shape, DType::bf16);
+  }
+}
+
 TEST(Allocator, ReusesBlocksAndCountsByCategory) {
   const size_t before = memory_use().live_bytes[static_cast<size_t>(MemoryCategory::optimizer)];
   const void* first = nullptr;
@@ -63,6 +105,26 @@ TEST(Allocator, SizeClassesHoldWhatIsAsked) {
     const Tensor tensor = Tensor::zeros({elements});
     tensor.data<float>()[elements - 1] = 1.0f;
   }
+}
+
+TEST(Allocator, BlocksGoRoundBetweenThreads) {
+  release_cached_memory();
+  const size_t before = memory_use().cached_bytes;
+  constexpr int kRounds = 2000, kBlock_bytes = 4096;
+  std::vector<void*> handed;
+  for (int round = 0; round < kRounds; ++round) {
+    std::thread([&] { handed.push_back(allocate_bytes(kBlock_bytes, MemoryCategory::data)); }).join();
+    if (handed.size() == 50) {
+      for (void* block : handed) free_bytes(block, kBlock_bytes, MemoryCategory::data);
+      handed.clear();
+    }
+  }
+  // Of 2000 blocks that other threads allocated and this one freed, only as many exist as were in use at a time, and what
+  // this thread keeps to itself.
+  EXPECT_LE(memory_use().cached_bytes, before + size_t{100} * kBlock_bytes);
+  std::thread([] { free_bytes(allocate_bytes(100, MemoryCategory::data), 100, MemoryCategory::data); }).join();
+  release_cached_memory();
+  EXPECT_EQ(memory_use().cached_bytes, before) << "a thread that has ended keeps nothing";
 }
 
 }  // namespace

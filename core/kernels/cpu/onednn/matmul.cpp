@@ -3,7 +3,6 @@
 #include <oneapi/dnnl/dnnl.hpp>
 
 #include "core/base/error.h"
-#include "core/base/profiler.h"
 #include "core/kernels/cpu/onednn/onednn.h"
 
 namespace tessera::cpu::onednn {
@@ -28,7 +27,6 @@ const char* isa_name(dnnl_cpu_isa_t isa) {
 
 void matmul(const Matmul& args) {
   if (args.m == 0 || args.n == 0) return;
-  const ProfileScope scope(HotKernel::gemm);
   if (args.k == 0) {
     std::memset(args.out, 0, static_cast<size_t>(args.m * args.n) * sizeof(float));
     return;

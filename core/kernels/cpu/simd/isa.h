@@ -5,6 +5,7 @@
 #pragma once
 
 #include "core/kernels/cpu/direct/tile.h"
+#include "core/kernels/cpu/direct/winograd.h"
 #include "core/kernels/kernels.h"
 
 #define TESSERA_ISA_BEGIN namespace tessera::cpu::TESSERA_ISA {
@@ -19,8 +20,9 @@ NormalisationKernels normalisation_kernels();
 OptimizerKernels optimizer_kernels();
 SummationKernels summation_kernels();
 TileKernels tile_kernels();
-/// bias_add and column_sums; matmul itself is oneDNN's.
-void bias_add(const BiasAdd&);
+WinogradKernels winograd_kernels();
+/// out[rows, columns] += bias[columns], in place.
+void add_bias(int64_t rows, int64_t columns, const float* bias, float* out);
 void column_sums(const ColumnSums&);
 
 TESSERA_ISA_END
