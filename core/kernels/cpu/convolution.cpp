@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/kernels/cpu/convolution.h"
 
+#include "core/base/profiler.h"
 #include "core/kernels/cpu/direct/direct.h"
 #include "core/kernels/cpu/direct/winograd.h"
 #include "core/kernels/cpu/onednn/onednn.h"
@@ -26,9 +27,20 @@ const ConvolutionKernels& kernels_of(const ConvolutionGeometry& geometry, Direct
   return library();
 }
 
-void forward(const ConvolutionForward& args) { kernels_of(args.geometry, Direction::forward).forward(args); }
-void backward_data(const ConvolutionBackwardData& args) { kernels_of(args.geometry, Direction::backward_data).backward_data(args); }
-void backward_weight(const ConvolutionBackwardWeight& args) { kernels_of(args.geometry, Direction::backward_weight).backward_weight(args); }
+void forward(const ConvolutionForward& args) {
+  const ProfileScope scope(HotKernel::convolution);
+  kernels_of(args.geometry, Direction::forward).forward(args);
+}
+
+void backward_data(const ConvolutionBackwardData& args) {
+  const ProfileScope scope(HotKernel::convolution);
+  kernels_of(args.geometry, Direction::backward_data).backward_data(args);
+}
+
+void backward_weight(const ConvolutionBackwardWeight& args) {
+  const ProfileScope scope(HotKernel::convolution);
+  kernels_of(args.geometry, Direction::backward_weight).backward_weight(args);
+}
 
 }  // namespace
 
