@@ -19,9 +19,15 @@ void RunConfig::declare(Fields& fields) {
   fields.add("out", out, {.doc = "run folder that every host sees; runs/NAME when not given", .effect = Effect::free});
 }
 
+void RenameRule::declare(Fields& fields) {
+  fields.add("pattern", pattern, {.doc = "regular expression (ECMAScript) that is searched for in the names of the file", .required = true});
+  fields.add("replacement", replacement, {.doc = "what stands in place of every match; $1 is what the first group matched", .required = true});
+}
+
 void InitConfig::declare(Fields& fields) {
   fields.add("weights", weights, {.doc = "safetensors file to start from; null: initialise from run.seed"});
   fields.add("strict", strict, {.doc = "whether every tensor of model and file must have its counterpart"});
+  fields.add("rename", rename, {.doc = "makes the model's names of the file's: search and replace, a rule after the other", .late = true});
 }
 
 void DataBlock::declare(Fields& fields) {

@@ -22,7 +22,7 @@ std::string read_weights(const EvalArguments& arguments, const config::Recipe& r
   std::string source;
   if (arguments.weights) {
     source = *arguments.weights;
-    together(runtime, [&] { checkpoint::import_weights(entries, source, recipe.init.strict); });
+    together(runtime, [&] { checkpoint::import_weights(entries, source, recipe.init); });
   } else {
     RunCheckpoints checkpoints(std::filesystem::path(recipe.run.out) / "checkpoints", 1, runtime);
     std::vector<std::string> skipped;

@@ -70,7 +70,7 @@ void Trainer::build() {
   learner_ = std::make_unique<Learner>(r, recipes::make_task(r), total_steps_, runtime_);
   evaluator_ = std::make_unique<Evaluator>(r, evaluation_data_, runtime_);
   if (r.init.weights) {
-    checkpoint::import_weights(learner_->weights(), *r.init.weights, r.init.strict);
+    checkpoint::import_weights(learner_->weights(), *r.init.weights, r.init);
     learner_->restored();
   }
 }
