@@ -33,7 +33,7 @@ Learner::Learner(const config::Recipe& recipe, std::unique_ptr<Task> task, int64
       task_(std::move(task)),
       parameters_(task_->model(), static_cast<uint64_t>(recipe.run.seed)),
       optimizer_(optim::make_optimizer(recipe.optimizer, parameters_)),
-      schedule_(optim::make_schedule(recipe.schedule, total_steps)),
+      schedule_(optim::make_schedule(recipe.schedule, total_steps, recipe.train)),
       reduction_(reduction_of(recipe)),
       sync_(runtime.world(), parameters_, reduction_, recipe.batch.quanta(), recipe.sync.bucket_bytes.bytes),
       quanta_(recipe.batch.quanta()),
