@@ -48,6 +48,12 @@ void add_show(CLI::App& app, RecipeArguments& arguments, Commands& commands) {
   commands[command] = [&] { return show(arguments); };
 }
 
+void add_schema(CLI::App& app, Commands& commands) {
+  auto* command = app.add_subcommand("schema", "the JSON Schema of recipes, for editors");
+  auto* markdown = command->add_flag("--markdown")->description("every key as a page to read (docs/recipes.md) instead");
+  commands[command] = [markdown] { return print_schema(markdown->count() > 0); };
+}
+
 void add_checkpoint(CLI::App& app, std::string& folder, std::string& file, Commands& commands) {
   auto* group = app.add_subcommand("checkpoint", "work on checkpoint folders");
   group->require_subcommand(1);
@@ -90,6 +96,7 @@ int run(int argc, char** argv) {
   add_show(app, show_arguments, commands);
   commands[app.add_subcommand("recipes", "the recipes there are; TESSERA_RECIPES names another folder")] = list_recipes;
   commands[app.add_subcommand("models", "the models there are, with their keys and defaults")] = list_models;
+  add_schema(app, commands);
   add_checkpoint(app, folder, file, commands);
   try {
     app.parse(argc, argv);

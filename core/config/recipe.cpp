@@ -145,7 +145,7 @@ void EvaluateConfig::declare(Fields& fields) {
 }
 
 void Recipe::declare(Fields& fields) {
-  fields.add("schema", schema, {.doc = "version of the recipe's language: 1", .required = true});
+  fields.add("schema", schema, {.doc = "version of the recipe's language", .minimum = 1, .maximum = 1, .required = true});
   fields.add("run", run, {.doc = "name, randomness and place of the run"});
   fields.add("model", model, {.doc = "what is trained"});
   fields.add("task", task, {.doc = "loss and metrics"});

@@ -32,6 +32,9 @@ int show(const RecipeArguments& arguments);
 int list_recipes();
 int list_models();
 
+/// The JSON Schema of recipes, or their reference page.
+int print_schema(bool markdown);
+
 int checkpoint_list(const std::string& folder);
 int checkpoint_inspect(const std::string& folder);
 int checkpoint_verify(const std::string& folder);
