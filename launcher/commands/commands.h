@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The commands of `tessera`, one function each. All return the exit status, and throw Error where no rank is running yet.
+// The commands of `tessera`, one function each. All return the exit status. Those from show() on throw Error and need one process only: under mpirun rank 0
+// runs them.
 #pragma once
 
 #include <optional>

@@ -106,6 +106,14 @@ class BadRecipe(harness.SystemCase):
         self.train(recipe, "run", "--force", "--set", "optimizer.learning_rate=0.2")
         self.assertEqual(self.summary("run")["steps"], 20)
 
+    def test_one_rank_speaks(self):
+        recipe = self.recipe()
+        for words in (["show", recipe], ["models"], ["recipes"], ["schema"]):
+            with self.subTest(words[0]):
+                alone, three = self.run_tessera(*words), self.run_tessera(*words, ranks=3)
+                self.assertEqual((three.status, three.out.replace("\r", "")), (DONE, alone.out), three)
+        self.assert_one_error(self.run_tessera("checkpoint", "hash", self.folder / "nothing", ranks=3), DATA, "nothing", ranks=3)
+
     def test_help_is_no_error(self):
         for words in (["--help"], ["train", "--help"], ["eval", "--help"], ["show", "--help"], ["checkpoint", "export", "--help"]):
             outcome = self.run_tessera(*words)
