@@ -41,6 +41,7 @@ void add_eval(CLI::App& app, EvalArguments& arguments, Commands& commands) {
   add_recipe(command, arguments);
   auto* checkpoint = command->add_option("--checkpoint", arguments.checkpoint, "checkpoint folder; default: the newest sound one of the run");
   command->add_option("--weights", arguments.weights, "safetensors file instead of a checkpoint")->excludes(checkpoint);
+  command->add_flag("--ema", arguments.average, "the checkpoint's moving average of the weights (ema.decay) instead")->excludes("--weights");
   command->add_option("--split", arguments.split, "split, instead of the recipe's evaluate.split");
   command->add_option("--predictions", arguments.predictions, "write outputs and targets, in sample order, to this safetensors file");
   command->add_option("--out", arguments.out, "run folder, instead of the recipe's run.out");

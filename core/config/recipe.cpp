@@ -142,6 +142,11 @@ void EvaluateConfig::declare(Fields& fields) {
   fields.add("every_steps", every_steps,
              {.doc = "evaluate after so many steps", .unit = "steps", .effect = Effect::free, .minimum = 1});
   fields.add("split", split, {.doc = "part of the data set to evaluate on", .effect = Effect::free});
+  fields.add("average", average,
+             {.doc = "evaluate the moving average of the weights as well, where ema.decay makes one: twice the time", .effect = Effect::free});
+  fields.add("sample_images", sample_images,
+             {.doc = "images of the split that TensorBoard shows with the model's predictions; 0: none", .unit = "samples", .effect = Effect::free, .minimum = 0, .maximum = 256});
+  fields.add("histograms", histograms, {.doc = "TensorBoard shows how the numbers of each tensor and its gradient are spread", .effect = Effect::free});
 }
 
 void Recipe::declare(Fields& fields) {

@@ -123,6 +123,9 @@ struct EvaluateConfig {
   std::optional<int64_t> every_epochs;
   std::optional<int64_t> every_steps;
   std::string split = "test";
+  bool average = true;
+  int64_t sample_images = 16;
+  bool histograms = true;
   void declare(Fields& fields);
 };
 

@@ -25,6 +25,7 @@ int train(const TrainArguments& arguments);
 
 struct EvalArguments : RecipeArguments {
   std::optional<std::string> checkpoint, weights, split, predictions, out;
+  bool average = false;  ///< the moving average of the weights
 };
 int evaluate(const EvalArguments& arguments);
 

@@ -161,6 +161,25 @@ void Learner::diagnose_quantum(int64_t step, int64_t quantum, const data::Batch&
   if (!tensor.empty()) fail("the gradient of tensor '" + tensor + "'");
 }
 
+void Learner::with_average(const std::function<void()>& action) {
+  const MemoryScope scope(MemoryCategory::workspace);
+  const int64_t elements = parameters_.trained_elements();
+  const Tensor values = parameters_.values().narrow(0, 0, elements), kept = Tensor::empty({elements});
+  const auto put = [&](const Tensor& from) {
+    copy_into(from, values);
+    parameters_.values_changed();
+  };
+  copy_into(values, kept);
+  put(average_->flat().narrow(0, 0, elements));
+  try {
+    action();
+  } catch (...) {
+    put(kept);
+    throw;
+  }
+  put(kept);
+}
+
 std::vector<checkpoint::StateEntry> Learner::weights() const { return checkpoint::weight_entries(parameters_); }
 
 std::vector<checkpoint::StateEntry> Learner::state() const {
