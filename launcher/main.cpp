@@ -13,6 +13,11 @@ namespace {
 using namespace tessera::launcher;
 using Commands = std::map<const CLI::App*, std::function<int()>>;
 
+/// A command whose work is one process's, started by mpirun or not.
+std::function<int()> alone(std::function<int()> body) {
+  return [body = std::move(body)] { return run_on_rank_0(body); };
+}
+
 void add_recipe(CLI::App* command, RecipeArguments& arguments) {
   command->add_option("recipe", arguments.recipe, "YAML file")->required();
   command->add_option("--set", arguments.overrides, "override a key of the recipe: --set batch.micro_samples=8; may be repeated")
@@ -40,6 +45,7 @@ void add_eval(CLI::App& app, EvalArguments& arguments, Commands& commands) {
   add_recipe(command, arguments);
   auto* checkpoint = command->add_option("--checkpoint", arguments.checkpoint, "checkpoint folder; default: the newest sound one of the run");
   command->add_option("--weights", arguments.weights, "safetensors file instead of a checkpoint")->excludes(checkpoint);
+  command->add_flag("--ema", arguments.average, "the checkpoint's moving average of the weights (ema.decay) instead")->excludes("--weights");
   command->add_option("--split", arguments.split, "split, instead of the recipe's evaluate.split");
   command->add_option("--predictions", arguments.predictions, "write outputs and targets, in sample order, to this safetensors file");
   command->add_option("--out", arguments.out, "run folder, instead of the recipe's run.out");
@@ -49,7 +55,13 @@ void add_eval(CLI::App& app, EvalArguments& arguments, Commands& commands) {
 void add_show(CLI::App& app, RecipeArguments& arguments, Commands& commands) {
   auto* command = app.add_subcommand("show", "the resolved recipe, its modules, parameters and memory");
   add_recipe(command, arguments);
-  commands[command] = [&] { return show(arguments); };
+  commands[command] = alone([&] { return show(arguments); });
+}
+
+void add_schema(CLI::App& app, Commands& commands) {
+  auto* command = app.add_subcommand("schema", "the JSON Schema of recipes, for editors");
+  auto* markdown = command->add_flag("--markdown")->description("every key as a page to read (docs/recipes.md) instead");
+  commands[command] = alone([markdown] { return print_schema(markdown->count() > 0); });
 }
 
 void add_bench(CLI::App& app, BenchArguments& arguments, Commands& commands) {
@@ -70,7 +82,7 @@ void add_checkpoint(CLI::App& app, std::string& folder, std::string& file, Comma
   const auto add = [&](const char* name, const char* doc, int (*action)(const std::string&)) {
     auto* command = group->add_subcommand(name, doc);
     command->add_option("folder", folder, "a checkpoint, or a run folder: its newest sound one (list, verify: all of them)")->required();
-    commands[command] = [&folder, action] { return action(folder); };
+    commands[command] = alone([&folder, action] { return action(folder); });
     return command;
   };
   add("list", "the checkpoints of a run", checkpoint_list);
@@ -80,7 +92,7 @@ void add_checkpoint(CLI::App& app, std::string& folder, std::string& file, Comma
   auto* command = add("export", "write the weights as one safetensors file", checkpoint_hash);
   command->add_option("file", file, "the file to write")->required();
   auto* average = command->add_flag("--ema")->description("the moving average of the weights (ema.decay) instead");
-  commands[command] = [&folder, &file, average] { return checkpoint_export(folder, file, average->count() > 0); };
+  commands[command] = alone([&folder, &file, average] { return checkpoint_export(folder, file, average->count() > 0); });
 }
 
 /// What the command line has too much or too little of. Under mpirun all ranks see it, and the first of them says it.
@@ -106,8 +118,9 @@ int run(int argc, char** argv) {
   add_eval(app, eval_arguments, commands);
   add_show(app, show_arguments, commands);
   add_bench(app, bench_arguments, commands);
-  commands[app.add_subcommand("recipes", "the recipes there are; TESSERA_RECIPES names another folder")] = list_recipes;
-  commands[app.add_subcommand("models", "the models there are, with their keys and defaults")] = list_models;
+  commands[app.add_subcommand("recipes", "the recipes there are; TESSERA_RECIPES names another folder")] = alone(list_recipes);
+  commands[app.add_subcommand("models", "the models there are, with their keys and defaults")] = alone(list_models);
+  add_schema(app, commands);
   add_checkpoint(app, folder, file, commands);
   try {
     app.parse(argc, argv);

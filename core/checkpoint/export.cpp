@@ -16,7 +16,7 @@ namespace {
 std::vector<StateEntry> exported(std::span<const StateEntry> entries) {
   std::vector<StateEntry> weights;
   std::ranges::copy_if(entries, std::back_inserter(weights), [](const StateEntry& entry) {
-    return is_weight(entry.role) && entry.name != "num_batches_tracked" && !entry.name.ends_with(".num_batches_tracked");
+    return is_weight(entry.role) && !is_batch_count(entry.name);
   });
   weights = without_ties(weights);
   std::ranges::sort(weights, {}, &StateEntry::name);

@@ -5,12 +5,14 @@
 #include <span>
 
 #include "core/checkpoint/state.h"
+#include "core/config/recipe.h"
 
 namespace tessera::checkpoint {
 
-/// Fills the entries from a safetensors file of the same names; other dtypes are converted to f32. `strict`: every tensor of either
-/// side must have its counterpart. Throws Error(data) that names the missing, left over or wrongly shaped tensor, before anything
-/// is written.
-void import_weights(std::span<const StateEntry> entries, const std::filesystem::path& file, bool strict);
+/// Fills the entries from a safetensors file whose names, after `rules.rename`, are theirs. F64, F16 and BF16 become f32 (F64 rounded to nearest); tensors of
+/// integers are refused. `rules.strict`: every tensor of either side must have its counterpart, except num_batches_tracked. Throws Error(data), before anything is
+/// written, that names the tensor that is missing, left over, or of another shape or type, or the two that get one name; also where
+/// not one tensor has a counterpart.
+void import_weights(std::span<const StateEntry> entries, const std::filesystem::path& file, const config::InitConfig& rules);
 
 }  // namespace tessera::checkpoint

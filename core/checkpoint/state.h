@@ -23,6 +23,9 @@ inline constexpr std::string_view kAveragePrefix = "average.";
 /// Whether a tensor belongs to the model itself, so to its exported weights.
 inline bool is_weight(TensorRole role) { return role == TensorRole::parameter || role == TensorRole::buffer; }
 
+/// PyTorch's count of batches beside running statistics, which nothing here depends on: exported never, read never.
+inline bool is_batch_count(std::string_view name) { return name == "num_batches_tracked" || name.ends_with(".num_batches_tracked"); }
+
 /// A whole tensor of the state. Names are unique over all roles. Several entries over the same memory (tied weights) are
 /// one tensor: the first of them counts.
 struct StateEntry {

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "core/base/error.h"
+#include "core/config/rename.h"
 #include "core/config/yaml.h"
 
 namespace tessera::config {
@@ -116,6 +117,7 @@ void check_recipe(const Resolved& resolved) {
   check_mesh(resolved.recipe.mesh, check);
   check_batch(resolved.recipe, check);
   check_train(resolved.recipe, resolved.document, check);
+  const Renamer refuses_bad_patterns(resolved.recipe.init.rename);
 }
 
 void check_world(const Resolved& resolved, int64_t ranks) {

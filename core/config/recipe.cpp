@@ -19,9 +19,15 @@ void RunConfig::declare(Fields& fields) {
   fields.add("out", out, {.doc = "run folder that every host sees; runs/NAME when not given", .effect = Effect::free});
 }
 
+void RenameRule::declare(Fields& fields) {
+  fields.add("pattern", pattern, {.doc = "regular expression (ECMAScript) that is searched for in the names of the file", .required = true});
+  fields.add("replacement", replacement, {.doc = "what stands in place of every match; $1 is what the first group matched", .required = true});
+}
+
 void InitConfig::declare(Fields& fields) {
   fields.add("weights", weights, {.doc = "safetensors file to start from; null: initialise from run.seed"});
   fields.add("strict", strict, {.doc = "whether every tensor of model and file must have its counterpart"});
+  fields.add("rename", rename, {.doc = "makes the model's names of the file's: search and replace, a rule after the other", .late = true});
 }
 
 void DataBlock::declare(Fields& fields) {
@@ -136,10 +142,15 @@ void EvaluateConfig::declare(Fields& fields) {
   fields.add("every_steps", every_steps,
              {.doc = "evaluate after so many steps", .unit = "steps", .effect = Effect::free, .minimum = 1});
   fields.add("split", split, {.doc = "part of the data set to evaluate on", .effect = Effect::free});
+  fields.add("average", average,
+             {.doc = "evaluate the moving average of the weights as well, where ema.decay makes one: twice the time", .effect = Effect::free});
+  fields.add("sample_images", sample_images,
+             {.doc = "images of the split that TensorBoard shows with the model's predictions; 0: none", .unit = "samples", .effect = Effect::free, .minimum = 0, .maximum = 256});
+  fields.add("histograms", histograms, {.doc = "TensorBoard shows how the numbers of each tensor and its gradient are spread", .effect = Effect::free});
 }
 
 void Recipe::declare(Fields& fields) {
-  fields.add("schema", schema, {.doc = "version of the recipe's language: 1", .required = true});
+  fields.add("schema", schema, {.doc = "version of the recipe's language", .minimum = 1, .maximum = 1, .required = true});
   fields.add("run", run, {.doc = "name, randomness and place of the run"});
   fields.add("model", model, {.doc = "what is trained"});
   fields.add("task", task, {.doc = "loss and metrics"});

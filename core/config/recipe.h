@@ -22,9 +22,18 @@ struct RunConfig {
   void declare(Fields& fields);
 };
 
+/// A step of the way from the names of a weights file to the model's (core/config/rename.h).
+struct RenameRule {
+  std::string pattern;
+  std::string replacement;
+  Origin origin{"init.rename", 0};  ///< of the pattern; resolve() fills it in
+  void declare(Fields& fields);
+};
+
 struct InitConfig {
-  std::optional<std::string> weights;
+  std::optional<std::string> weights{};
   bool strict = true;
+  std::vector<RenameRule> rename{};
   void declare(Fields& fields);
 };
 
@@ -57,6 +66,7 @@ struct ParameterGroup {
   std::optional<double> weight_decay;
   double learning_rate_factor = 1.0;
   bool frozen = false;
+  Origin origin{"optimizer.groups", 0};  ///< of the pattern; resolve() fills it in
   void declare(Fields& fields);
 };
 
@@ -113,6 +123,9 @@ struct EvaluateConfig {
   std::optional<int64_t> every_epochs;
   std::optional<int64_t> every_steps;
   std::string split = "test";
+  bool average = true;
+  int64_t sample_images = 16;
+  bool histograms = true;
   void declare(Fields& fields);
 };
 

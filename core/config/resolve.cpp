@@ -52,6 +52,13 @@ void require_kind(const Node& document, const KindBlockInfo& info) {
   read(*block, common, info.name, Unknown::ignore);
 }
 
+/// Rules that turn out wrong only later say where they were written.
+template <typename Rule>
+void fill_origins(const Resolved& resolved, const char* path, const char* key, std::vector<Rule>& rules) {
+  const Node* list = resolved.document.find_path(path);
+  for (size_t i = 0; i < rules.size(); ++i) rules[i].origin = list->children()[i].find(key)->origin();
+}
+
 void fill_blocks(Resolved& resolved) {
   Recipe& recipe = resolved.recipe;
   const auto fill = [&](KindBlock& block, const char* name) { block.node = *resolved.document.find(name); };
@@ -60,6 +67,8 @@ void fill_blocks(Resolved& resolved) {
   fill(recipe.data, "data");
   fill(recipe.optimizer, "optimizer");
   fill(recipe.schedule, "schedule");
+  fill_origins(resolved, "init.rename", "pattern", recipe.init.rename);
+  fill_origins(resolved, "optimizer.groups", "match", recipe.optimizer.groups);
 }
 
 }  // namespace

@@ -45,6 +45,35 @@ std::string suggest(std::string_view name, std::span<const std::string> candidat
   return candidates.empty() ? "remove it: nothing is known here" : "known here: " + join_names(candidates);
 }
 
+size_t pattern_distance(std::string_view pattern, std::string_view name) {
+  std::vector<size_t> last(name.size() + 1), current(name.size() + 1);
+  for (size_t j = 0; j <= name.size(); ++j) last[j] = j;
+  for (const char c : pattern) {
+    const size_t own = c == '*' ? 0 : 1;  // of a character that nothing stands for
+    current[0] = last[0] + own;
+    for (size_t j = 1; j <= name.size(); ++j) {
+      const bool same = c == '?' || c == name[j - 1];
+      const size_t stretched = current[j - 1] + own;
+      current[j] = std::min({last[j - 1] + (same || c == '*' ? 0 : 1), last[j] + own, stretched});
+    }
+    std::swap(last, current);
+  }
+  return last[name.size()];
+}
+
+std::vector<std::string> names_near_pattern(std::string_view pattern, std::span<const std::string> candidates, size_t limit) {
+  const auto letters = static_cast<size_t>(std::ranges::count_if(pattern, [](char c) { return c != '*' && c != '?'; }));
+  std::vector<std::pair<size_t, std::string>> near;
+  for (const std::string& candidate : candidates) {
+    const size_t distance = pattern_distance(pattern, candidate);
+    if (distance <= std::max<size_t>(2, letters / 3) && distance < letters) near.emplace_back(distance, candidate);
+  }
+  std::ranges::stable_sort(near, {}, &std::pair<size_t, std::string>::first);
+  std::vector<std::string> names;
+  for (size_t i = 0; i < std::min(limit, near.size()); ++i) names.push_back(near[i].second);
+  return names;
+}
+
 std::string join_names(std::span<const std::string> names) {
   std::string line;
   for (const std::string& name : names) line.append(line.empty() ? "" : ", ").append(name);

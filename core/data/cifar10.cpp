@@ -49,13 +49,20 @@ class Cifar10Dataset final : public Dataset {
   Cifar10Dataset(const Cifar10Config& config, std::string_view split, const std::vector<std::string>& names)
       : fields_{{std::string(kInputs), DType::f32, image_shape(), true}, {std::string(kTargets), DType::i64, {}, false}},
         augmenter_(config.augment, split, fields_[0]) {
-    for (size_t channel = 0; channel < tables_.size(); ++channel) tables_[channel] = pixel_table(config.mean[channel], config.std[channel]);
+    for (size_t channel = 0; channel < tables_.size(); ++channel) {
+      tables_[channel] = pixel_table(config.mean[channel], config.std[channel]);
+      brightness_.push_back({config.mean[channel], config.std[channel]});
+    }
     for (const std::string& name : names) add_file(fs::path(config.root) / name, config.limit_samples);
   }
 
   int64_t samples() const override { return static_cast<int64_t>(records_.size()); }
   const std::vector<Field>& fields() const override { return fields_; }
   std::optional<int64_t> classes() const override { return kClasses; }
+  std::vector<std::string> class_names() const override {
+    return {"airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"};
+  }
+  std::vector<Brightness> brightness() const override { return brightness_; }
 
   void read(int64_t index, const SampleContext& context, std::span<std::byte* const> destinations) const override {
     const std::byte* record = records_[static_cast<size_t>(index)];
@@ -88,6 +95,7 @@ class Cifar10Dataset final : public Dataset {
   std::vector<Field> fields_;
   Augmenter augmenter_;
   std::array<PixelTable, kChannels> tables_;
+  std::vector<Brightness> brightness_;
   std::vector<std::unique_ptr<MappedFile>> files_;
   std::vector<const std::byte*> records_;  // of the samples in order, in files_
 };

@@ -38,6 +38,11 @@ struct SampleContext {
   bool training = false;  ///< evaluation sees samples as they are
 };
 
+/// How the numbers of a channel become shares of full brightness again: number * factor + offset.
+struct Brightness {
+  double offset = 0.0, factor = 1.0;
+};
+
 class Dataset {
  public:
   virtual ~Dataset() = default;
@@ -51,6 +56,10 @@ class Dataset {
   virtual std::string fingerprint() const = 0;
   /// Targets are class ids below this number, where they are class ids.
   virtual std::optional<int64_t> classes() const { return std::nullopt; }
+  /// What class ids stand for; empty where the data do not say.
+  virtual std::vector<std::string> class_names() const { return {}; }
+  /// Of each channel of an image; empty where it is not known.
+  virtual std::vector<Brightness> brightness() const { return {}; }
 };
 
 struct Batch {

@@ -46,7 +46,7 @@ struct OpenIdx {
 class IdxDataset final : public Dataset {
  public:
   IdxDataset(const IdxConfig& config, std::string_view split, const std::string& prefix)
-      : table_(pixel_table(config.mean, config.std)), classes_(config.classes) {
+      : table_(pixel_table(config.mean, config.std)), brightness_{config.mean, config.std}, classes_(config.classes) {
     const fs::path images_path = find_file(config.root, prefix + "-images-idx3-ubyte");
     const fs::path labels_path = find_file(config.root, prefix + "-labels-idx1-ubyte");
     auto images = std::make_shared<OpenIdx>(images_path, 3);
@@ -67,6 +67,7 @@ class IdxDataset final : public Dataset {
   int64_t samples() const override { return labels_.elements(); }
   const std::vector<Field>& fields() const override { return fields_; }
   std::optional<int64_t> classes() const override { return classes_; }
+  std::vector<Brightness> brightness() const override { return {brightness_}; }
 
   void read(int64_t index, const SampleContext& context, std::span<std::byte* const> destinations) const override {
     const auto pixels = static_cast<size_t>(fields_[0].shape.elements());
@@ -97,6 +98,7 @@ class IdxDataset final : public Dataset {
   }
 
   PixelTable table_;
+  Brightness brightness_;
   int64_t classes_;
   Tensor labels_;                      // u8 [N]
   std::shared_future<Tensor> images_;  // u8 [N, H, W]

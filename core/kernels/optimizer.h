@@ -32,11 +32,18 @@ struct SgdUpdate {
   float* velocity;  ///< nullptr where momentum is 0
 };
 
+/// An exponential mean, kept * mean + fresh * value. Both are rounded from f64: 1 - 0.999f is 1.3e-5 off 0.001, and squared gradients would be off by as much.
+struct MovingShare {
+  float kept, fresh;
+  static MovingShare of(double decay) { return {static_cast<float>(decay), static_cast<float>(1.0 - decay)}; }
+};
+
 /// Adam (Kingma and Ba, ICLR 2015) with decay added to the gradient, or `decoupled` as in AdamW (Loshchilov and Hutter, "Decoupled weight decay
 /// regularization", ICLR 2019).
 struct AdamUpdate {
   FlatUpdate flat;
-  float beta1, beta2, epsilon;
+  MovingShare moment1, moment2;
+  float epsilon;
   float correction1, correction2_root;  ///< 1 - beta1^t and sqrt(1 - beta2^t)
   bool decoupled;
   float* first_moment;
@@ -47,7 +54,8 @@ struct AdamUpdate {
 /// d = g / (sqrt(s - mean^2) + epsilon); v = momentum * v + d; p -= rate * v.
 struct RmsPropUpdate {
   FlatUpdate flat;
-  float alpha, epsilon, momentum;
+  MovingShare alpha;
+  float epsilon, momentum;
   float* second_moment;
   float* velocity;  ///< nullptr where momentum is 0
   float* mean;      ///< of the gradient; nullptr where not centred
@@ -65,7 +73,8 @@ struct LarsUpdate {
 /// p -= rate * r with the direction r = m / correction1 / (sqrt(v) / correction2_root + epsilon) + decay * p.
 struct LambUpdate {
   FlatUpdate flat;  ///< a range is a tensor; for the step it has its trust ratio in its rate
-  float beta1, beta2, epsilon;
+  MovingShare moment1, moment2;
+  float epsilon;
   float correction1, correction2_root;
   float* first_moment;
   float* second_moment;
@@ -80,10 +89,10 @@ struct LambSquares {
   double* direction;
 };
 
-/// average = kept * average + share * parameter.
+/// The exponential mean of parameters.
 struct AverageUpdate {
   int64_t elements;
-  float kept, share;
+  MovingShare share;
   const float* parameter;
   float* average;
 };

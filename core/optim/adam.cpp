@@ -20,7 +20,7 @@ class Adam final : public Optimizer {
     const auto f32 = [](double value) { return static_cast<float>(value); };
     const auto count = static_cast<double>(update);
     kernels_for(parameters.values().device())
-        .optimizer.adam({flat_update(parameters, learning_rate, gradient_scale), f32(config_.beta1), f32(config_.beta2), f32(config_.epsilon),
+        .optimizer.adam({flat_update(parameters, learning_rate, gradient_scale), MovingShare::of(config_.beta1), MovingShare::of(config_.beta2), f32(config_.epsilon),
                          f32(1.0 - std::pow(config_.beta1, count)), f32(std::sqrt(1.0 - std::pow(config_.beta2, count))), decoupled_,
                          first_.data<float>(), second_.data<float>()});
     parameters.values_changed();

@@ -11,7 +11,7 @@ WeightAverage::WeightAverage(const nn::FlatParameters& parameters, double decay)
 void WeightAverage::follow(const nn::FlatParameters& parameters, int64_t update) {
   const double kept = update == 1 ? 0.0 : decay_;
   kernels_for(flat_.device())
-      .optimizer.average({parameters.trained_elements(), static_cast<float>(kept), static_cast<float>(1.0 - kept), parameters.values().data<float>(),
+      .optimizer.average({parameters.trained_elements(), MovingShare::of(kept), parameters.values().data<float>(),
                           flat_.data<float>()});
 }
 

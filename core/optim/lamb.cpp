@@ -37,7 +37,7 @@ class Lamb final : public Optimizer {
     const LambUpdate args{
         {ranges.data(), static_cast<int64_t>(ranges.size()), f32(gradient_scale), parameters.gradients().data<float>(),
          parameters.values().data<float>()},
-        f32(config_.beta1), f32(config_.beta2), f32(config_.epsilon), f32(1.0 - std::pow(config_.beta1, count)),
+        MovingShare::of(config_.beta1), MovingShare::of(config_.beta2), f32(config_.epsilon), f32(1.0 - std::pow(config_.beta1, count)),
         f32(std::sqrt(1.0 - std::pow(config_.beta2, count))), first_.data<float>(), second_.data<float>()};
     kernels.lamb_moments(args, {parameter_squares_.data(), direction_squares_.data()});
     apply_trust(parameters, ranges);

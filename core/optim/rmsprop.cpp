@@ -15,7 +15,7 @@ class RmsProp final : public Optimizer {
 
   void update(nn::FlatParameters& parameters, int64_t, double learning_rate, double gradient_scale) override {
     kernels_for(parameters.values().device())
-        .optimizer.rmsprop({flat_update(parameters, learning_rate, gradient_scale), static_cast<float>(config_.alpha),
+        .optimizer.rmsprop({flat_update(parameters, learning_rate, gradient_scale), MovingShare::of(config_.alpha),
                             static_cast<float>(config_.epsilon), static_cast<float>(config_.momentum), second_.data<float>(),
                             velocity_.data<float>(), mean_.data<float>()});
     parameters.values_changed();

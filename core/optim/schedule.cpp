@@ -40,41 +40,53 @@ Pointer after_warmup(int64_t warmup_steps, Curve curve) {
       [=](int64_t step) { return step < warmup_steps ? share(step + 1, warmup_steps) : curve(step - warmup_steps); });
 }
 
-[[noreturn]] void refuse(const char* key, const std::string& what, int64_t total_steps, const char* fix) {
-  const std::string path = std::string("schedule.") + key;
-  throw Error(ErrorKind::usage, fmt::format("it {}, but training has {} steps", what, total_steps), path, fix);
+/// The training that a schedule is made for, and where the schedule was written.
+struct Training {
+  int64_t steps;
+  const config::KindBlock& block;
+  const config::TrainConfig& length;
+
+  /// `is`: "is 100" or the like, of the key.
+  [[noreturn]] void refuse(const char* key, const std::string& is, const std::string& fix) const {
+    std::string training = fmt::format("training has {} steps", steps);
+    if (length.steps) training = fmt::format("train.steps is {}", steps);
+    if (length.epochs) training = fmt::format("train.epochs is {}, which makes {} steps", *length.epochs, steps);
+    const config::Node* node = block.node.find(key);
+    throw Error(ErrorKind::usage, fmt::format("schedule.{} {}, but {}", key, is, training), (node ? *node : block.node).origin().text(), fix);
+  }
+};
+
+void check_warmup(int64_t warmup_steps, const Training& training) {
+  if (warmup_steps <= training.steps) return;
+  training.refuse("warmup_steps", fmt::format("is {}", warmup_steps), "shorten the warm-up or train longer");
 }
 
-void check_warmup(int64_t warmup_steps, int64_t total_steps) {
-  if (warmup_steps <= total_steps) return;
-  refuse("warmup_steps", fmt::format("is {}", warmup_steps), total_steps, "shorten the warm-up or train longer (train.epochs, train.steps)");
+void check_length(const std::optional<int64_t>& own_steps, const Training& training) {
+  if (!own_steps || *own_steps == training.steps) return;
+  training.refuse("total_steps", fmt::format("is {}", *own_steps), "set it to null to follow training, or train for as long");
 }
 
-void check_length(const std::optional<int64_t>& own_steps, int64_t total_steps) {
-  if (!own_steps || *own_steps == total_steps) return;
-  refuse("total_steps", fmt::format("is {}", *own_steps), total_steps, "set it to null to follow training, or change train.steps or train.epochs");
-}
-
-Pointer make(const ConstantConfig& config, int64_t) {
+Pointer make(const ConstantConfig& config, const Training&) {
   return after_warmup(config.warmup_steps, [](int64_t) { return 1.0; });
 }
 
-Pointer make(const StepConfig& config, int64_t total_steps) {
-  if (config.every_steps >= total_steps) {
-    refuse("every_steps", fmt::format("is {}", config.every_steps), total_steps, "lower it, train longer, or take schedule.kind: constant");
+Pointer make(const StepConfig& config, const Training& training) {
+  if (config.every_steps >= training.steps) {
+    training.refuse("every_steps", fmt::format("is {}", config.every_steps), "lower it or train longer; for a short trial add --set schedule.kind=constant");
   }
   return from_start(config.warmup_steps, [config](int64_t t) { return std::pow(config.gamma, static_cast<double>(t / config.every_steps)); });
 }
 
-Pointer make(const MultiStepConfig& config, int64_t total_steps) {
+Pointer make(const MultiStepConfig& config, const Training& training) {
   const auto& milestones = config.milestone_steps;
   if (milestones.empty() || std::ranges::adjacent_find(milestones, std::greater_equal<>()) != milestones.end()) {
-    throw Error(ErrorKind::usage, fmt::format("the {} milestones do not ascend", milestones.size()), "schedule.milestone_steps",
+    const config::Node* node = training.block.node.find("milestone_steps");
+    throw Error(ErrorKind::usage, fmt::format("the {} milestones of schedule.milestone_steps do not ascend", milestones.size()), node->origin().text(),
                 "give at least one, each greater than the one before");
   }
-  if (milestones.back() >= total_steps) {
-    refuse("milestone_steps", fmt::format("has milestone {}", milestones.back()), total_steps,
-           "remove milestones beyond the end, or train longer (train.epochs, train.steps)");
+  if (milestones.back() >= training.steps) {
+    training.refuse("milestone_steps", fmt::format("has milestone {}", milestones.back()),
+                    "remove milestones beyond the end or train longer; for a short trial add --set schedule.kind=constant");
   }
   return from_start(config.warmup_steps, [config](int64_t t) {
     const auto passed = std::ranges::upper_bound(config.milestone_steps, t) - config.milestone_steps.begin();
@@ -82,20 +94,20 @@ Pointer make(const MultiStepConfig& config, int64_t total_steps) {
   });
 }
 
-Pointer make(const PolynomialConfig& config, int64_t total_steps) {
-  check_length(config.total_steps, total_steps);
-  return after_warmup(config.warmup_steps, [config, span = total_steps - config.warmup_steps](int64_t t) {
+Pointer make(const PolynomialConfig& config, const Training& training) {
+  check_length(config.total_steps, training);
+  return after_warmup(config.warmup_steps, [config, span = training.steps - config.warmup_steps](int64_t t) {
     return config.final_factor + (1.0 - config.final_factor) * std::pow(1.0 - share(t, span), config.power);
   });
 }
 
-Pointer make(const ExponentialConfig& config, int64_t) {
+Pointer make(const ExponentialConfig& config, const Training&) {
   return after_warmup(config.warmup_steps, [gamma = config.gamma](int64_t t) { return std::pow(gamma, static_cast<double>(t)); });
 }
 
-Pointer make(const CosineConfig& config, int64_t total_steps) {
-  check_length(config.total_steps, total_steps);
-  return after_warmup(config.warmup_steps, [config, span = total_steps - config.warmup_steps](int64_t t) {
+Pointer make(const CosineConfig& config, const Training& training) {
+  check_length(config.total_steps, training);
+  return after_warmup(config.warmup_steps, [config, span = training.steps - config.warmup_steps](int64_t t) {
     return config.final_factor + (1.0 - config.final_factor) * 0.5 * (1.0 + std::cos(std::numbers::pi * share(t, span)));
   });
 }
@@ -112,15 +124,15 @@ std::vector<Phase> phases_of(const OneCycleConfig& config, int64_t total_steps) 
   return {{top, initial, 1.0}, {total - 1.0, 1.0, final_factor}};
 }
 
-Pointer make(const OneCycleConfig& config, int64_t total_steps) {
-  check_length(config.total_steps, total_steps);
+Pointer make(const OneCycleConfig& config, const Training& training) {
+  check_length(config.total_steps, training);
   if (config.three_phase && config.pct_start > 0.5) {
     throw Error(ErrorKind::usage, fmt::format("schedule.three_phase rises and falls in {} of training each", config.pct_start), "schedule.pct_start",
                 "give at most 0.5");
   }
-  const std::vector<Phase> phases = phases_of(config, total_steps);
+  const std::vector<Phase> phases = phases_of(config, training.steps);
   if (phases[0].end <= 0.0) {
-    refuse("pct_start", fmt::format("is {}, no room to rise", config.pct_start), total_steps, "raise it, train longer, or take another kind");
+    training.refuse("pct_start", fmt::format("is {}, no room to rise", config.pct_start), "raise it, train longer, or take another kind");
   }
   return std::make_unique<Formula>([phases, linear = config.anneal == "linear"](int64_t step) {
     const auto t = static_cast<double>(step);
@@ -134,10 +146,10 @@ Pointer make(const OneCycleConfig& config, int64_t total_steps) {
 }
 
 template <typename Config>
-Pointer read_and_make(const config::KindBlock& block, int64_t total_steps) {
-  const auto config = config::read_kind<Config>(block);
-  if constexpr (requires { config.warmup_steps; }) check_warmup(config.warmup_steps, total_steps);
-  return make(config, total_steps);
+Pointer read_and_make(const Training& training) {
+  const auto config = config::read_kind<Config>(training.block);
+  if constexpr (requires { config.warmup_steps; }) check_warmup(config.warmup_steps, training);
+  return make(config, training);
 }
 
 void declare_warmup(config::Fields& fields, int64_t& warmup_steps) {
@@ -206,14 +218,15 @@ void register_schedules(config::KindRegistry& registry) {
   registry.add<OneCycleConfig>("schedule", "one_cycle", "up and far down again (Smith and Topin 2018)");
 }
 
-std::unique_ptr<Schedule> make_schedule(const config::KindBlock& block, int64_t total_steps) {
-  if (block.kind == "constant") return read_and_make<ConstantConfig>(block, total_steps);
-  if (block.kind == "step") return read_and_make<StepConfig>(block, total_steps);
-  if (block.kind == "multi_step") return read_and_make<MultiStepConfig>(block, total_steps);
-  if (block.kind == "polynomial") return read_and_make<PolynomialConfig>(block, total_steps);
-  if (block.kind == "exponential") return read_and_make<ExponentialConfig>(block, total_steps);
-  if (block.kind == "cosine") return read_and_make<CosineConfig>(block, total_steps);
-  if (block.kind == "one_cycle") return read_and_make<OneCycleConfig>(block, total_steps);
+std::unique_ptr<Schedule> make_schedule(const config::KindBlock& block, int64_t total_steps, const config::TrainConfig& length) {
+  const Training training{total_steps, block, length};
+  if (block.kind == "constant") return read_and_make<ConstantConfig>(training);
+  if (block.kind == "step") return read_and_make<StepConfig>(training);
+  if (block.kind == "multi_step") return read_and_make<MultiStepConfig>(training);
+  if (block.kind == "polynomial") return read_and_make<PolynomialConfig>(training);
+  if (block.kind == "exponential") return read_and_make<ExponentialConfig>(training);
+  if (block.kind == "cosine") return read_and_make<CosineConfig>(training);
+  if (block.kind == "one_cycle") return read_and_make<OneCycleConfig>(training);
   TESSERA_ASSERT(false, "schedule kind '" + block.kind + "' is registered but not made");
 }
 

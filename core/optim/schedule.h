@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "core/config/kinds.h"
+#include "core/config/recipe.h"
 
 namespace tessera::optim {
 
@@ -78,8 +78,8 @@ struct OneCycleConfig {
 };
 
 void register_schedules(config::KindRegistry& registry);
-/// Throws Error(usage) where the schedule is longer or shorter than training: a warm-up longer than it, a first drop or a milestone not before its end, another
-/// total_steps, a cycle without room to rise.
-std::unique_ptr<Schedule> make_schedule(const config::KindBlock& block, int64_t total_steps);
+/// `length` is how the recipe says total_steps. Throws Error(usage), naming both keys, where the schedule is longer or shorter than training: a warm-up longer than
+/// it, a first drop or a milestone not before its end, another total_steps, a cycle without room to rise.
+std::unique_ptr<Schedule> make_schedule(const config::KindBlock& block, int64_t total_steps, const config::TrainConfig& length = {});
 
 }  // namespace tessera::optim

@@ -11,6 +11,8 @@
 namespace tessera::optim {
 namespace {
 
+constexpr size_t kNamesShown = 3;
+
 bool matches(const config::ParameterGroup& group, const nn::FlatSlot& slot) { return slot.kind == nn::SlotKind::parameter && fnmatch(group.match.c_str(), slot.name.c_str(), 0) == 0; }
 
 void refuse_idle_patterns(const GroupRules& rules, const std::vector<nn::FlatSlot>& slots) {
@@ -18,11 +20,12 @@ void refuse_idle_patterns(const GroupRules& rules, const std::vector<nn::FlatSlo
     const config::ParameterGroup& group = rules.groups[i];
     if (std::ranges::any_of(slots, [&](const nn::FlatSlot& slot) { return matches(group, slot); })) continue;
     std::vector<std::string> names;
-    for (const nn::FlatSlot& slot : slots) names.push_back(slot.name);
-    const std::string nearest = config::nearest_name(group.match, names);
-    throw Error(ErrorKind::usage, "pattern " + config::printable(group.match) + " matches no parameter",
-                "optimizer.groups[" + std::to_string(i) + "].match",
-                nearest.empty() ? "see the names that 'tessera show' prints" : "did you mean '" + nearest + "'?");
+    for (const nn::FlatSlot& slot : slots) {
+      if (slot.kind == nn::SlotKind::parameter) names.push_back(slot.name);
+    }
+    const std::string near = config::join_names(config::names_near_pattern(group.match, names, kNamesShown));
+    throw Error(ErrorKind::usage, "pattern " + config::printable(group.match) + " of optimizer.groups[" + std::to_string(i) + "].match matches no parameter",
+                group.origin.text(), near.empty() ? "'tessera show' prints the names" : "near it: " + near);
   }
 }
 

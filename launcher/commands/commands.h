@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The commands of `tessera`, one function each. All return the exit status, and throw Error where no rank is running yet.
+// The commands of `tessera`, one function each. All return the exit status. Those from show() on throw Error and need one process only: under mpirun rank 0
+// runs them.
 #pragma once
 
 #include <optional>
@@ -24,6 +25,7 @@ int train(const TrainArguments& arguments);
 
 struct EvalArguments : RecipeArguments {
   std::optional<std::string> checkpoint, weights, split, predictions, out;
+  bool average = false;  ///< the moving average of the weights
 };
 int evaluate(const EvalArguments& arguments);
 
@@ -40,6 +42,9 @@ int benchmark(const BenchArguments& arguments);
 
 int list_recipes();
 int list_models();
+
+/// The JSON Schema of recipes, or their reference page.
+int print_schema(bool markdown);
 
 int checkpoint_list(const std::string& folder);
 int checkpoint_inspect(const std::string& folder);

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/core.h>
 
+#include <algorithm>
+
+#include "core/checkpoint/export.h"
 #include "core/checkpoint/import.h"
 #include "core/checkpoint/model_state.h"
 #include "core/format/safetensors_writer.h"
@@ -15,6 +18,13 @@
 namespace tessera::launcher {
 namespace {
 
+void replace_by_averages(const checkpoint::Checkpoint& found, std::span<const checkpoint::StateEntry> entries) {
+  for (const checkpoint::StateEntry& average : checkpoint::read_averages(found)) {
+    const auto entry = std::ranges::find(entries, average.name, &checkpoint::StateEntry::name);
+    if (entry != entries.end()) copy_into(average.tensor, entry->tensor);
+  }
+}
+
 /// Fills the model from --weights, --checkpoint or the newest sound checkpoint of the run; returns what was read.
 std::string read_weights(const EvalArguments& arguments, const config::Recipe& recipe, nn::FlatParameters& parameters,
                          distributed::Runtime& runtime) {
@@ -22,7 +32,7 @@ std::string read_weights(const EvalArguments& arguments, const config::Recipe& r
   std::string source;
   if (arguments.weights) {
     source = *arguments.weights;
-    together(runtime, [&] { checkpoint::import_weights(entries, source, recipe.init.strict); });
+    together(runtime, [&] { checkpoint::import_weights(entries, source, recipe.init); });
   } else {
     RunCheckpoints checkpoints(std::filesystem::path(recipe.run.out) / "checkpoints", 1, runtime);
     std::vector<std::string> skipped;
@@ -40,7 +50,10 @@ std::string read_weights(const EvalArguments& arguments, const config::Recipe& r
                               "train first, or give --checkpoint PATH or --weights FILE"));
     }
     source = found->path.string();
-    together(runtime, [&] { checkpoint::read_into(*found, entries, checkpoint::Match::weights); });
+    together(runtime, [&] {
+      checkpoint::read_into(*found, entries, checkpoint::Match::weights);
+      if (arguments.average) replace_by_averages(*found, entries);
+    });
   }
   parameters.values_changed();
   return source;

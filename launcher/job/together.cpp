@@ -62,6 +62,15 @@ int run_on_all_ranks(const std::function<int(distributed::Runtime&)>& body) {
   }
 }
 
+int run_on_rank_0(const std::function<int()>& body) {
+  return run_on_all_ranks([&](distributed::Runtime& runtime) {
+    std::vector<int64_t> status(1, kExitDone);
+    on_rank_0(runtime, [&] { status[0] = body(); });
+    runtime.world().broadcast(status, 0, distributed::ReadyEvent::now(), "exit status").wait();
+    return static_cast<int>(status[0]);
+  });
+}
+
 void print_error(const Error& error) {
   fmt::print(stderr, "{}\n", line_of(error));
   std::fflush(stderr);

@@ -27,6 +27,9 @@ std::optional<Error> error_of(const std::function<void()>& action);
 /// The body of a command that runs on all ranks. Prints an error once, and ends all ranks with its exit status.
 int run_on_all_ranks(const std::function<int(distributed::Runtime&)>& body);
 
+/// The body of a command that needs one process only: rank 0 runs it, and all ranks exit with its status.
+int run_on_rank_0(const std::function<int()>& body);
+
 /// "tessera: error: ..." on standard error.
 void print_error(const Error& error);
 

@@ -19,7 +19,7 @@ class MetricsLog {
   /// Keeps the lines of steps up to `resumed_step`. A file that cannot be written is reported once on standard error.
   MetricsLog(const std::filesystem::path& path, int64_t resumed_step);
 
-  /// `kind` is "train" or "evaluation"; values that are not finite are written as null.
+  /// `kind` is "train", "evaluation" or "evaluation_ema"; values that are not finite are written as null.
   void add(const std::string& kind, int64_t step, const NamedValues& values);
 
  private:

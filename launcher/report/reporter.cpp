@@ -63,15 +63,15 @@ void Reporter::log(const StepLine& line) {
   window_ = {};
 }
 
-void Reporter::evaluation(int64_t step, const std::string& split, const NamedValues& values) {
+void Reporter::evaluation(const std::string& kind, int64_t step, const std::string& split, const NamedValues& values) {
   if (!enabled_) return;
-  std::string text = fmt::format("evaluation after step {} on {}:", step, split);
+  std::string text = fmt::format("{} after step {} on {}:", kind, step, split);
   for (const auto& [name, value] : values) {
     text += fmt::format(" {} {:.4f}", name, value);
-    events_->scalar("evaluation/" + name, step, value);
+    events_->scalar(kind + "/" + name, step, value);
   }
   say(text);
-  metrics_log_->add("evaluation", step, values);
+  metrics_log_->add(kind, step, values);
   events_->flush();
 }
 

@@ -38,7 +38,10 @@ class Reporter {
 
   void recipe(const std::string& text);
   void step(const StepLine& line);
-  void evaluation(int64_t step, const std::string& split, const NamedValues& values);
+  /// `kind` is "evaluation", or "evaluation_ema" for the moving average of the weights.
+  void evaluation(const std::string& kind, int64_t step, const std::string& split, const NamedValues& values);
+  /// For what else TensorBoard shows; only where the reporter is enabled.
+  EventWriter& events() { return *events_; }
   /// A line that stays on the screen.
   void say(const std::string& text) { progress_.line(text); }
 

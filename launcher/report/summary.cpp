@@ -14,10 +14,14 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
+Json to_json(const NamedValues& values) {
+  Json json = Json::object();
+  for (const auto& [name, value] : values) json[name] = value;
+  return json;
+}
+
 Json to_json(const Summary& s) {
-  Json evaluation = Json::object();
-  for (const auto& [name, value] : s.evaluation) evaluation[name] = value;
-  return {{"status", s.status},
+  Json json = {{"status", s.status},
           {"steps", s.steps},
           {"samples_seen", s.samples_seen},
           {"epochs", s.epochs},
@@ -25,14 +29,28 @@ Json to_json(const Summary& s) {
           {"parameters", s.parameters},
           {"weights_sha256", s.weights_sha256},
           {"train_loss", s.train_loss},
-          {"evaluation", evaluation},
+          {"evaluation", to_json(s.evaluation)},
           {"samples_per_s", s.samples_per_s},
           {"step_ms_median", s.step_ms_median},
           {"wall_s", s.wall_s},
           {"peak_memory_bytes", s.peak_memory_bytes}};
+  if (!s.evaluation_ema.empty()) json["evaluation_ema"] = to_json(s.evaluation_ema);
+  return json;
 }
 
 double number(const Json& json) { return json.is_number() ? json.get<double>() : 0.0; }
+
+NamedValues values_of(const Json& json) {
+  NamedValues values;
+  for (const auto& [name, value] : json.items()) values.emplace_back(name, number(value));
+  return values;
+}
+
+std::string describe(const NamedValues& values) {
+  std::string text;
+  for (const auto& [name, value] : values) text += fmt::format(" {} {:.4f}", name, value);
+  return text.empty() ? " none" : text;
+}
 
 }  // namespace
 
@@ -52,7 +70,8 @@ std::optional<Summary> read_summary(const std::filesystem::path& path) {
     s.parameters = json.at("parameters");
     s.weights_sha256 = json.at("weights_sha256");
     s.train_loss = number(json.at("train_loss"));
-    for (const auto& [name, value] : json.at("evaluation").items()) s.evaluation.emplace_back(name, number(value));
+    s.evaluation = values_of(json.at("evaluation"));
+    if (json.contains("evaluation_ema")) s.evaluation_ema = values_of(json.at("evaluation_ema"));
     s.samples_per_s = number(json.at("samples_per_s"));
     s.step_ms_median = number(json.at("step_ms_median"));
     s.wall_s = number(json.at("wall_s"));
@@ -64,15 +83,14 @@ std::optional<Summary> read_summary(const std::filesystem::path& path) {
 }
 
 std::string describe(const Summary& s) {
-  std::string evaluation;
-  for (const auto& [name, value] : s.evaluation) evaluation += fmt::format(" {} {:.4f}", name, value);
+  const std::string average = s.evaluation_ema.empty() ? "" : "; of the moving average:" + describe(s.evaluation_ema);
   return fmt::format(
       "{}: {} steps, {} samples ({:.2f} epochs) on {} rank{} in {}\n"
-      "  train loss {:.4f}; evaluation:{}\n"
+      "  train loss {:.4f}; evaluation:{}{}\n"
       "  {:.0f} samples/s, median step {:.2f} ms, peak memory {:.0f} MiB a rank\n"
       "  weights sha256 {}",
       s.status, s.steps, s.samples_seen, s.epochs, s.ranks, s.ranks == 1 ? "" : "s", clock_text(s.wall_s), s.train_loss,
-      evaluation.empty() ? " none" : evaluation, s.samples_per_s, s.step_ms_median, static_cast<double>(s.peak_memory_bytes) / 1048576.0,
+      describe(s.evaluation), average, s.samples_per_s, s.step_ms_median, static_cast<double>(s.peak_memory_bytes) / 1048576.0,
       s.weights_sha256);
 }
 

@@ -21,6 +21,7 @@ struct Summary {
   std::string weights_sha256;
   double train_loss = 0.0;
   NamedValues evaluation;
+  NamedValues evaluation_ema;  ///< of the moving average of the weights; left out where there is none
   double samples_per_s = 0.0;
   double step_ms_median = 0.0;
   double wall_s = 0.0;

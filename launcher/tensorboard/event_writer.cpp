@@ -90,6 +90,34 @@ void EventWriter::text(std::string_view tag, int64_t step, std::string_view mark
   add(event, step);
 }
 
+void EventWriter::image(std::string_view tag, int64_t step, const Picture& picture) {
+  tensorboard::Event event;
+  tensorboard::Summary::Value* summary = event.mutable_summary()->add_value();
+  summary->set_tag(std::string(tag));
+  tensorboard::Summary::Image* image = summary->mutable_image();
+  image->set_width(static_cast<int32_t>(picture.width));
+  image->set_height(static_cast<int32_t>(picture.height));
+  image->set_colorspace(3);
+  image->set_encoded_image_string(png_of(picture));
+  add(event, step);
+}
+
+void EventWriter::histogram(std::string_view tag, int64_t step, const Histogram& histogram) {
+  if (histogram.count == 0) return;
+  tensorboard::Event event;
+  tensorboard::Summary::Value* summary = event.mutable_summary()->add_value();
+  summary->set_tag(std::string(tag));
+  tensorboard::HistogramProto* proto = summary->mutable_histo();
+  proto->set_min(histogram.minimum);
+  proto->set_max(histogram.maximum);
+  proto->set_num(static_cast<double>(histogram.count));
+  proto->set_sum(histogram.sum);
+  proto->set_sum_squares(histogram.sum_of_squares);
+  proto->mutable_bucket_limit()->Add(histogram.upper_limits.begin(), histogram.upper_limits.end());
+  proto->mutable_bucket()->Add(histogram.counts.begin(), histogram.counts.end());
+  add(event, step);
+}
+
 void EventWriter::add(tensorboard::Event& event, int64_t step) {
   if (!file_) return;
   event.set_wall_time(now_s());

@@ -11,6 +11,8 @@
 #include <string_view>
 
 #include "core/base/file.h"
+#include "launcher/tensorboard/histogram.h"
+#include "launcher/tensorboard/png.h"
 
 namespace tessera::tensorboard {
 class Event;
@@ -36,6 +38,10 @@ class EventWriter {
   void scalar(std::string_view tag, int64_t step, double value);
   /// `markdown` appears in the Text tab.
   void text(std::string_view tag, int64_t step, std::string_view markdown);
+  /// `picture` appears in the Images tab.
+  void image(std::string_view tag, int64_t step, const Picture& picture);
+  /// Appears in the tabs Histograms and Distributions; one of no values is left out.
+  void histogram(std::string_view tag, int64_t step, const Histogram& histogram);
   /// What was added reaches the file at the latest with the first event 5 s after the last flush.
   void flush();
 

@@ -34,7 +34,7 @@ Learner::Learner(const config::Recipe& recipe, std::unique_ptr<Task> task, int64
       task_(std::move(task)),
       parameters_(task_->model(), static_cast<uint64_t>(recipe.run.seed)),
       optimizer_(optim::make_optimizer(recipe.optimizer, parameters_)),
-      schedule_(optim::make_schedule(recipe.schedule, total_steps)),
+      schedule_(optim::make_schedule(recipe.schedule, total_steps, recipe.train)),
       reduction_(reduction_of(recipe)),
       sync_(runtime.world(), parameters_, reduction_, recipe.batch.quanta(), recipe.sync.bucket_bytes.bytes),
       quanta_(recipe.batch.quanta()),
@@ -176,6 +176,25 @@ void Learner::diagnose_quantum(int64_t step, int64_t quantum, const data::Batch&
   engine_.backward(loss.loss_sum, parameters_.leaves());
   const std::string tensor = first_not_finite(parameters_, parameters_.gradients());
   if (!tensor.empty()) fail("the gradient of tensor '" + tensor + "'");
+}
+
+void Learner::with_average(const std::function<void()>& action) {
+  const MemoryScope scope(MemoryCategory::workspace);
+  const int64_t elements = parameters_.trained_elements();
+  const Tensor values = parameters_.values().narrow(0, 0, elements), kept = Tensor::empty({elements});
+  const auto put = [&](const Tensor& from) {
+    copy_into(from, values);
+    parameters_.values_changed();
+  };
+  copy_into(values, kept);
+  put(average_->flat().narrow(0, 0, elements));
+  try {
+    action();
+  } catch (...) {
+    put(kept);
+    throw;
+  }
+  put(kept);
 }
 
 std::vector<checkpoint::StateEntry> Learner::weights() const { return checkpoint::weight_entries(parameters_); }

@@ -54,6 +54,10 @@ class Learner {
   /// Parameters only.
   std::vector<checkpoint::StateEntry> weights() const;
   void restored() { parameters_.values_changed(); }
+  /// Whether the recipe asks for a moving average of the weights.
+  bool has_average() const { return average_.has_value(); }
+  /// Runs `action` with the moving average in place of the parameters, which are put back bit by bit, also after an exception.
+  void with_average(const std::function<void()>& action);
 
  private:
   struct Pass {

@@ -75,7 +75,7 @@ void Trainer::build() {
   learner_ = std::make_unique<Learner>(r, recipes::make_task(r), total_steps_, runtime_);
   evaluator_ = std::make_unique<Evaluator>(r, evaluation_data_, runtime_);
   if (r.init.weights) {
-    checkpoint::import_weights(learner_->weights(), *r.init.weights, r.init.strict);
+    checkpoint::import_weights(learner_->weights(), *r.init.weights, r.init);
     learner_->restored();
   }
 }
@@ -200,6 +200,7 @@ StepReport Trainer::run_step() {
   const StepReport report = learner_->step(step, quanta_, source, votes());
   ++steps_done_;
   last_loss_ = report.metrics.mean(0);
+  last_weight_ = report.weight;
   reporter_->step({steps_done_, epochs_done(), &report.metrics, report.learning_rate, report.gradient_norm, recipe().batch.global_samples,
                    seconds_since(start), loader_->waited_s() - waited_before_s, report.overlap.communicating_s, report.overlap.exposed_s,
                    report.passes});
@@ -231,11 +232,32 @@ bool Trainer::save_due(const StepReport& report) const {
 
 void Trainer::evaluate() {
   const ProfileScope scope(Phase::evaluation, "evaluation");
-  const Evaluator::Result result = evaluator_->run(learner_->task());
-  last_evaluation_.clear();
-  for (size_t i = 0; i < result.metrics.names().size(); ++i) last_evaluation_.emplace_back(result.metrics.names()[i], result.metrics.mean(i));
+  last_evaluation_ = evaluate_as("evaluation");
+  if (learner_->has_average() && recipe().evaluate.average) {
+    learner_->with_average([&] { last_average_evaluation_ = evaluate_as("evaluation_ema"); });
+  }
   last_evaluation_step_ = steps_done_;
-  reporter_->evaluation(steps_done_, recipe().evaluate.split, last_evaluation_);
+  if (first() && reports_model_) report_model();
+}
+
+NamedValues Trainer::evaluate_as(const std::string& kind) {
+  const Evaluator::Result result = evaluator_->run(learner_->task());
+  NamedValues values;
+  for (size_t i = 0; i < result.metrics.names().size(); ++i) values.emplace_back(result.metrics.names()[i], result.metrics.mean(i));
+  reporter_->evaluation(kind, steps_done_, recipe().evaluate.split, values);
+  return values;
+}
+
+/// Nothing that is only looked at ends a training.
+void Trainer::report_model() {
+  runtime_.set_phase("report");
+  const auto failed = error_of([&] {
+    if (!model_report_) model_report_ = std::make_unique<ModelReport>(recipe().evaluate, evaluation_data_);
+    model_report_->write(reporter_->events(), steps_done_, learner_->task(), learner_->parameters(), last_weight_);
+  });
+  if (!failed) return;
+  warn(fmt::format("TensorBoard shows no more samples and histograms: {}", failed->what()));
+  reports_model_ = false;
 }
 
 bool Trainer::save() {
@@ -281,6 +303,7 @@ int Trainer::finish(const std::string& status, int exit_status) {
     summary.weights_sha256 = checkpoint::weights_sha256(learner_->weights());
     summary.train_loss = last_loss_;
     summary.evaluation = last_evaluation_;
+    summary.evaluation_ema = last_average_evaluation_;
     summary.samples_per_s = reporter_->samples_per_s();
     summary.step_ms_median = reporter_->step_ms_median();
     summary.wall_s = wall_s();

@@ -10,6 +10,7 @@
 
 #include "core/data/loader.h"
 #include "launcher/job/job.h"
+#include "launcher/report/model_report.h"
 #include "launcher/report/profile.h"
 #include "launcher/report/reporter.h"
 #include "launcher/train/checkpoints.h"
@@ -45,6 +46,9 @@ class Trainer {
   StepReport run_step();
   Votes votes() const;
   void evaluate();
+  /// Of the weights as they stand, reported as `kind`.
+  NamedValues evaluate_as(const std::string& kind);
+  void report_model();
   bool evaluation_due() const;
   bool save_due(const StepReport& report) const;
   bool save();
@@ -69,11 +73,14 @@ class Trainer {
   RunCheckpoints checkpoints_;
   std::unique_ptr<Reporter> reporter_;
   std::unique_ptr<ProfileReport> profile_;
+  std::unique_ptr<ModelReport> model_report_;  // rank 0
+  bool reports_model_ = true;                  // until it fails
 
   std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now(), last_save_ = started_;
   double earlier_wall_s_ = 0.0;
   double last_loss_ = 0.0;
-  NamedValues last_evaluation_;
+  double last_weight_ = 0.0;  // of the last step: what its gradients' sum is divided by
+  NamedValues last_evaluation_, last_average_evaluation_;
   int64_t last_evaluation_step_ = -1, last_saved_step_ = -1;
 };
 

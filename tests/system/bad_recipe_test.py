@@ -16,6 +16,16 @@ BAD_RECIPES = {
     "out of bounds": ({"model": {"dropout": 1.5}}, ["recipe.yaml:3", "model.dropout", "1.5"]),
     "micro does not divide global": ({"batch": {"micro_samples": 5}}, ["recipe.yaml:5", "batch.micro_samples", "batch.global_samples", "5", "28"]),
     "warm-up longer than training": ({"schedule": {"kind": "cosine", "warmup_steps": 50}}, ["schedule.warmup_steps", "50", "20"]),
+    "warm-up longer than epochs": ({"train": {"steps": None, "epochs": 1}, "schedule": {"kind": "cosine", "warmup_steps": 50}},
+                                   ["recipe.yaml:9", "schedule.warmup_steps is 50", "train.epochs is 1, which makes 8 steps"]),
+    "curve longer than training": ({"schedule": {"kind": "one_cycle", "total_steps": 30}}, ["recipe.yaml:9", "schedule.total_steps is 30", "train.steps is 20"]),
+    "curve shorter than training": ({"schedule": {"kind": "cosine", "total_steps": 10}}, ["recipe.yaml:9", "schedule.total_steps is 10", "train.steps is 20"]),
+    "milestone beyond the end": ({"schedule": {"kind": "multi_step", "milestone_steps": [10, 20]}},
+                                 ["recipe.yaml:9", "schedule.milestone_steps has milestone 20", "train.steps is 20", "schedule.kind=constant"]),
+    "drop beyond the end": ({"schedule": {"kind": "step", "every_steps": 40}}, ["recipe.yaml:9", "schedule.every_steps is 40", "train.steps is 20"]),
+    "group of no parameter": ({"optimizer": {"groups": [{"match": "layers.*.wieght", "weight_decay": 0}]}},
+                              ["recipe.yaml:7", "'layers.*.wieght'", "optimizer.groups[0].match", "near it: ", ".weight"]),
+    "bad pattern of names": ({"init": {"weights": "w", "rename": [{"pattern": "(", "replacement": ""}]}}, ["recipe.yaml:9", "'('", "regular expression"]),
     "epochs and steps": ({"train": {"epochs": 1}}, ["recipe.yaml:6", "train.epochs", "train.steps"]),
     "no such device yet": ({"device": "cuda"}, ["recipe.yaml:", "device", "cuda"]),
     "inputs do not fit the data": ({"model": {"inputs": 63}}, ["recipe.yaml:3", "model.inputs", "63", "64"]),
@@ -95,6 +105,14 @@ class BadRecipe(harness.SystemCase):
         self.train(recipe, "run", "--set", "train.steps=10")
         self.train(recipe, "run", "--force", "--set", "optimizer.learning_rate=0.2")
         self.assertEqual(self.summary("run")["steps"], 20)
+
+    def test_one_rank_speaks(self):
+        recipe = self.recipe()
+        for words in (["show", recipe], ["models"], ["recipes"], ["schema"]):
+            with self.subTest(words[0]):
+                alone, three = self.run_tessera(*words), self.run_tessera(*words, ranks=3)
+                self.assertEqual((three.status, three.out.replace("\r", "")), (DONE, alone.out), three)
+        self.assert_one_error(self.run_tessera("checkpoint", "hash", self.folder / "nothing", ranks=3), DATA, "nothing", ranks=3)
 
     def test_help_is_no_error(self):
         for words in (["--help"], ["train", "--help"], ["eval", "--help"], ["show", "--help"], ["checkpoint", "export", "--help"]):

@@ -307,6 +307,20 @@ TEST(Suggest, Distances) {
   EXPECT_EQ(edit_distance("kitten", "sitting"), 3u);
 }
 
+TEST(Suggest, NamesNearAPattern) {
+  EXPECT_EQ(pattern_distance("*.weight", "layer1.0.conv.weight"), 0u);
+  EXPECT_EQ(pattern_distance("*", ""), 0u);
+  EXPECT_EQ(pattern_distance("", "abc"), 3u);
+  EXPECT_EQ(pattern_distance("a?c", "abd"), 1u);
+  EXPECT_EQ(pattern_distance("fc*.wight", "fc12.weight"), 1u);
+  EXPECT_EQ(pattern_distance("*.bn*", "a.bias"), 1u);
+  const std::vector<std::string> names = {"fc1.weight", "fc2.weight", "fc1.bias", "head"};
+  EXPECT_EQ(names_near_pattern("*.weights", names, 3), (std::vector<std::string>{"fc1.weight", "fc2.weight"}));
+  EXPECT_EQ(names_near_pattern("fc2.weigth", names, 1), (std::vector<std::string>{"fc2.weight"}));
+  EXPECT_TRUE(names_near_pattern("*.running_mean", names, 3).empty());
+  EXPECT_TRUE(names_near_pattern("zz", names, 3).empty());
+}
+
 TEST(Suggest, OnlyWhatIsNearIsMeant) {
   const std::vector<std::string> names{"epochs", "steps", "max_wall_s"};
   EXPECT_EQ(nearest_name("epoch", names), "epochs");

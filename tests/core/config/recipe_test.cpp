@@ -112,6 +112,17 @@ TEST(Recipe, BlockValuesAreChecked) {
   expect_bad({"device=gpu"}, {"'device' is 'gpu'", "cpu, cuda"});
 }
 
+TEST(Recipe, RulesOfRenamingAreRegularExpressions) {
+  const Resolved resolved = resolve_with({"init.rename=[{pattern: '^module[.]', replacement: ''}, {pattern: a, replacement: b}]"});
+  ASSERT_EQ(resolved.recipe.init.rename.size(), 2u);
+  EXPECT_EQ(resolved.recipe.init.rename[0].pattern, "^module[.]");
+  EXPECT_EQ(resolved.recipe.init.rename[1].replacement, "b");
+  expect_bad_text(std::string(kSmallRecipe) + "init:\n  rename:\n    - {pattern: a, replacement: b}\n    - {pattern: '(', replacement: b}\n",
+                  {"x.yaml:14", "'('", "no regular expression"});
+  expect_bad({"init.rename=[{pattern: a}]"}, {"required key 'init.rename[0].replacement' is missing"});
+  expect_bad({"init.rename=[{pattern: '" + std::string(2000, 'a') + "', replacement: b}]"}, {"has 2000 bytes"});
+}
+
 TEST(Recipe, WhatThisBuildHasNotIsSaid) {
   expect_bad({"device=cuda"}, {"--set device=cuda", "device is cuda", "no CUDA", "cpu"});
   expect_bad({"precision.compute=bf16"}, {"precision.compute is bf16", "f32 only"});

@@ -57,13 +57,13 @@ RangesUpdate sgd(float momentum, bool nesterov, bool decoupled = false) {
 
 RangesUpdate adam(bool decoupled) {
   return [=](const Buffers& b, const std::vector<UpdateRange>& ranges) {
-    kernels().adam({flat_update(b, ranges), 0.9f, 0.999f, 1e-8f, 0.19f, 0.0447f, decoupled, b.first.data<float>(), b.second.data<float>()});
+    kernels().adam({flat_update(b, ranges), {0.9f, 0.1f}, {0.999f, 0.001f}, 1e-8f, 0.19f, 0.0447f, decoupled, b.first.data<float>(), b.second.data<float>()});
   };
 }
 
 RangesUpdate rmsprop(bool momentum, bool centered) {
   return [=](const Buffers& b, const std::vector<UpdateRange>& ranges) {
-    kernels().rmsprop({flat_update(b, ranges), 0.99f, 1e-8f, momentum ? 0.9f : 0.0f, b.second.data<float>(),
+    kernels().rmsprop({flat_update(b, ranges), {0.99f, 0.01f}, 1e-8f, momentum ? 0.9f : 0.0f, b.second.data<float>(),
                        momentum ? b.first.data<float>() : nullptr, centered ? b.third.data<float>() : nullptr});
   };
 }
@@ -75,7 +75,7 @@ RangesUpdate lars() {
 RangesUpdate lamb() {
   return [](const Buffers& b, const std::vector<UpdateRange>& ranges) {
     std::vector<double> squares(200);
-    const LambUpdate args{flat_update(b, ranges), 0.9f, 0.999f, 1e-6f, 0.19f, 0.0447f, b.first.data<float>(), b.second.data<float>()};
+    const LambUpdate args{flat_update(b, ranges), {0.9f, 0.1f}, {0.999f, 0.001f}, 1e-6f, 0.19f, 0.0447f, b.first.data<float>(), b.second.data<float>()};
     kernels().lamb_moments(args, {squares.data(), squares.data() + 100});
     kernels().lamb_step(args);
   };

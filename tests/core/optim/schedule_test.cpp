@@ -123,18 +123,39 @@ void expect_refused(const std::string& text, int64_t total_steps, const std::str
 }
 
 TEST(Schedule, LongerOrShorterThanTrainingIsAnError) {
-  expect_refused("{kind: step, every_steps: 10}", 10, "schedule.every_steps: it is 10, but training has 10 steps");
+  expect_refused("{kind: step, every_steps: 10}", 10, "test: schedule.every_steps is 10, but training has 10 steps");
   EXPECT_NO_THROW(schedule_of("{kind: step, every_steps: 9}", 10));
-  expect_refused("{kind: multi_step, milestone_steps: [5, 10]}", 10, "has milestone 10, but training has 10 steps");
+  expect_refused("{kind: multi_step, milestone_steps: [5, 10]}", 10, "schedule.milestone_steps has milestone 10, but training has 10 steps");
   EXPECT_NO_THROW(schedule_of("{kind: multi_step, milestone_steps: [5, 9]}", 10));
   for (const char* kind : {"cosine", "polynomial", "one_cycle"}) {
     const std::string text = std::string("{kind: ") + kind + ", total_steps: 100}";
     EXPECT_NO_THROW(schedule_of(text, 100)) << kind;
-    expect_refused(text, 99, "schedule.total_steps: it is 100, but training has 99 steps");
+    expect_refused(text, 99, "schedule.total_steps is 100, but training has 99 steps");
     expect_refused(text, 101, "schedule.total_steps");
   }
-  expect_refused("{kind: one_cycle, pct_start: 0.3}", 3, "schedule.pct_start: it is 0.3, no room to rise, but training has 3 steps");
+  expect_refused("{kind: one_cycle, pct_start: 0.3}", 3, "test: schedule.pct_start is 0.3, no room to rise, but training has 3 steps");
   EXPECT_NO_THROW(schedule_of("{kind: one_cycle, pct_start: 0.3}", 4));
+}
+
+/// Line 2 of a recipe has the schedule's length, and training is given in steps or epochs.
+std::string refusal_for(const config::TrainConfig& length) {
+  config::KindBlock block;
+  block.node = config::parse_yaml("kind: cosine\ntotal_steps: 100\n", "x.yaml");
+  block.kind = "cosine";
+  try {
+    make_schedule(block, 90, length);
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "no error";
+}
+
+TEST(Schedule, BothKeysAndTheLineAreNamed) {
+  config::TrainConfig epochs, steps;
+  epochs.epochs = 3;
+  steps.steps = 90;
+  EXPECT_EQ(refusal_for(epochs).rfind("x.yaml:2: schedule.total_steps is 100, but train.epochs is 3, which makes 90 steps; ", 0), 0u) << refusal_for(epochs);
+  EXPECT_EQ(refusal_for(steps).rfind("x.yaml:2: schedule.total_steps is 100, but train.steps is 90; ", 0), 0u) << refusal_for(steps);
 }
 
 TEST(Schedule, KeysThatMakeNoSense) {

@@ -61,7 +61,8 @@ void sgd(const SgdUpdate& args) {
 }
 
 void adam(const AdamUpdate& args) {
-  const float beta1 = args.beta1, beta2 = args.beta2, epsilon = args.epsilon, scale = args.flat.gradient_scale, root = args.correction2_root;
+  const MovingShare moment1 = args.moment1, moment2 = args.moment2;
+  const float epsilon = args.epsilon, scale = args.flat.gradient_scale, root = args.correction2_root;
   parallel_update(args.flat, [&](const UpdateRange& range, int64_t begin, int64_t end) {
     const Decay decay(range, args.decoupled);
     const float rate = range.learning_rate / args.correction1;
@@ -70,8 +71,8 @@ void adam(const AdamUpdate& args) {
 #pragma GCC ivdep
     for (int64_t i = begin; i < end; ++i) {
       const float g = gradient[i] * scale + decay.coupled * parameter[i];
-      const float m = beta1 * first[i] + (1.0f - beta1) * g;
-      const float v = beta2 * second[i] + (1.0f - beta2) * (g * g);
+      const float m = moment1.kept * first[i] + moment1.fresh * g;
+      const float v = moment2.kept * second[i] + moment2.fresh * (g * g);
       first[i] = m;
       second[i] = v;
       parameter[i] = decay.shrink * parameter[i] - rate * (m / (__builtin_sqrtf(v) / root + epsilon));
@@ -82,17 +83,18 @@ void adam(const AdamUpdate& args) {
 template <bool kMomentum, bool kCentred>
 void rmsprop_range(const RmsPropUpdate& args, const UpdateRange& range, int64_t begin, int64_t end) {
   const float rate = range.learning_rate, decay = range.weight_decay, scale = args.flat.gradient_scale;
-  const float alpha = args.alpha, epsilon = args.epsilon, momentum = args.momentum;
+  const MovingShare alpha = args.alpha;
+  const float epsilon = args.epsilon, momentum = args.momentum;
   const float* gradient = args.flat.gradient;
   float *parameter = args.flat.parameter, *second = args.second_moment, *velocity = args.velocity, *mean = args.mean;
 #pragma GCC ivdep
   for (int64_t i = begin; i < end; ++i) {
     const float g = gradient[i] * scale + decay * parameter[i];
-    const float s = alpha * second[i] + (1.0f - alpha) * (g * g);
+    const float s = alpha.kept * second[i] + alpha.fresh * (g * g);
     second[i] = s;
     float variance = s;
     if (kCentred) {
-      const float m = alpha * mean[i] + (1.0f - alpha) * g;
+      const float m = alpha.kept * mean[i] + alpha.fresh * g;
       mean[i] = m;
       variance = s - m * m;
       variance = variance > 0.0f ? variance : 0.0f;  // rounding may leave it just below
@@ -136,15 +138,16 @@ struct LambDirection {
 
 /// Elements [begin, end), at most a block; writes their directions.
 void lamb_block(const LambUpdate& args, const UpdateRange& range, int64_t begin, int64_t end, float* direction) {
-  const float beta1 = args.beta1, beta2 = args.beta2, scale = args.flat.gradient_scale;
+  const MovingShare moment1 = args.moment1, moment2 = args.moment2;
+  const float scale = args.flat.gradient_scale;
   const LambDirection direction_of(args, range);
   const float *gradient = args.flat.gradient, *parameter = args.flat.parameter;
   float *first = args.first_moment, *second = args.second_moment;
 #pragma GCC ivdep
   for (int64_t i = begin; i < end; ++i) {
     const float g = gradient[i] * scale;
-    const float m = beta1 * first[i] + (1.0f - beta1) * g;
-    const float v = beta2 * second[i] + (1.0f - beta2) * (g * g);
+    const float m = moment1.kept * first[i] + moment1.fresh * g;
+    const float v = moment2.kept * second[i] + moment2.fresh * (g * g);
     first[i] = m;
     second[i] = v;
     direction[i - begin] = direction_of(m, v, parameter[i]);
@@ -181,11 +184,11 @@ void lamb_step(const LambUpdate& args) {
 
 void average(const AverageUpdate& args) {
   parallel_ranges(args.elements, [&](int64_t begin, int64_t end) {
-    const float kept = args.kept, share = args.share;
+    const MovingShare share = args.share;
     const float* parameter = args.parameter;
     float* out = args.average;
 #pragma GCC ivdep
-    for (int64_t i = begin; i < end; ++i) out[i] = kept * out[i] + share * parameter[i];
+    for (int64_t i = begin; i < end; ++i) out[i] = share.kept * out[i] + share.fresh * parameter[i];
   });
 }
 

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "launcher/report/model_report.h"
+
+namespace tessera::launcher {
+namespace {
+
+std::span<const float> numbers_of(const Tensor& flat, const nn::FlatSlot& slot) {
+  return {flat.data<float>() + slot.offset_elements, static_cast<size_t>(slot.elements)};
+}
+
+}  // namespace
+
+ModelReport::ModelReport(const config::EvaluateConfig& config, std::shared_ptr<const data::Dataset> dataset)
+    : samples_(std::move(dataset), config.sample_images), histograms_(config.histograms) {}
+
+void ModelReport::write(EventWriter& events, int64_t step, Task& task, const nn::FlatParameters& parameters, double gradient_weight) const {
+  if (!samples_.empty()) {
+    if (const auto drawing = samples_.draw(task)) {
+      events.image("samples/images", step, drawing->picture);
+      events.text("samples/predictions", step, drawing->markdown);
+    }
+  }
+  if (!histograms_) return;
+  for (const nn::FlatSlot& slot : parameters.slots()) {
+    events.histogram("weights/" + slot.name, step, histogram_of(numbers_of(parameters.values(), slot)));
+    if (slot.kind != nn::SlotKind::parameter || gradient_weight <= 0.0) continue;
+    events.histogram("gradients/" + slot.name, step, histogram_of(numbers_of(parameters.gradients(), slot), 1.0 / gradient_weight));
+  }
+}
+
+}  // namespace tessera::launcher
