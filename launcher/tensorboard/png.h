@@ -18,7 +18,7 @@ struct Picture {
   Colour& at(int64_t x, int64_t y) { return pixels[static_cast<size_t>(y * width + x)]; }
 };
 
-/// As a PNG file (W3C, "Portable Network Graphics", third edition), 8 bits a channel.
+/// As a PNG file.
 std::string png_of(const Picture& picture);
 
 }  // namespace tessera::launcher

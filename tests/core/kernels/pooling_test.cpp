@@ -69,8 +69,8 @@ void check_average(const Problem& p, const PoolingKernels& kernels) {
     want_dx[in] += p.dy[out] * scale;
   });
   for (float& value : want_y) value *= scale;
-  kernels.average_forward({p.g, p.x.data(), y.data()});
-  kernels.average_backward({p.g, p.dy.data(), dx.data()});
+  kernels.average_forward({p.g, true, p.x.data(), y.data()});
+  kernels.average_backward({p.g, true, p.dy.data(), dx.data()});
   expect_same(y, want_y, "average");
   expect_same(dx, want_dx, "gradient of average");
 }
