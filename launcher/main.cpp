@@ -32,6 +32,10 @@ void add_train(CLI::App& app, TrainArguments& arguments, Commands& commands) {
       ->capture_default_str();
   command->add_option("--out", arguments.out, "run folder, instead of the recipe's run.out");
   command->add_flag("--force", arguments.options.force, "resume although recipe or data changed what is computed");
+  command->add_option("--profile", arguments.options.profile, "write where the time goes to this folder (default: RUN/profile)")->type_name("[FOLDER]")->expected(0, 1);
+  command->add_option("--profile-steps", arguments.options.profile_steps, "steps that the profile's trace covers, after the first few")
+      ->check(CLI::Range(1, 100000))
+      ->capture_default_str();
   command->footer("SIGUSR1 asks for a checkpoint and a stop (exit status 75); run the same command again to go on.");
   commands[command] = [&] { return train(arguments); };
 }
@@ -58,6 +62,18 @@ void add_schema(CLI::App& app, Commands& commands) {
   auto* command = app.add_subcommand("schema", "the JSON Schema of recipes, for editors");
   auto* markdown = command->add_flag("--markdown")->description("every key as a page to read (docs/recipes.md) instead");
   commands[command] = alone([markdown] { return print_schema(markdown->count() > 0); });
+}
+
+void add_bench(CLI::App& app, BenchArguments& arguments, Commands& commands) {
+  auto* command = app.add_subcommand("bench", "speed of the parts of training, against the machine's own limits");
+  command->add_option("--only", arguments.only, "some of gemm, convolution, memory, all_reduce, separated by commas")
+      ->delimiter(',')
+      ->check(CLI::IsMember(kBenchParts));
+  command->add_option("--threads", arguments.threads, "threads of kernels")->check(CLI::Range(1, 4096))->capture_default_str();
+  command->add_option("--seconds", arguments.seconds, "time for each line of the table")->check(CLI::Range(0.0, 5.0))->capture_default_str();
+  command->add_option("--json", arguments.json, "write the results to this file, too");
+  command->footer("Under mpirun rank 0 measures alone, and all ranks the all-reduce. Shares above 100 % are possible where an algorithm needs fewer operations.");
+  commands[command] = [&] { return benchmark(arguments); };
 }
 
 void add_checkpoint(CLI::App& app, std::string& folder, std::string& file, Commands& commands) {
@@ -96,10 +112,12 @@ int run(int argc, char** argv) {
   TrainArguments train_arguments;
   EvalArguments eval_arguments;
   RecipeArguments show_arguments;
+  BenchArguments bench_arguments;
   std::string folder, file;
   add_train(app, train_arguments, commands);
   add_eval(app, eval_arguments, commands);
   add_show(app, show_arguments, commands);
+  add_bench(app, bench_arguments, commands);
   commands[app.add_subcommand("recipes", "the recipes there are; TESSERA_RECIPES names another folder")] = alone(list_recipes);
   commands[app.add_subcommand("models", "the models there are, with their keys and defaults")] = alone(list_models);
   add_schema(app, commands);

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "core/base/error.h"
+#include "core/base/profiler.h"
 
 namespace tessera::autograd {
 namespace {
@@ -36,6 +37,7 @@ void Engine::backward(const Variable& root, std::span<const std::shared_ptr<Leaf
     const std::shared_ptr<Node> node = next();
     tick_activity();
     if (node->gradient_.defined()) {
+      const ProfileScope scope(Phase::backward, node->name());
       node->backward(node->gradient_);
       node->gradient_ = Tensor();
     }

@@ -2,6 +2,7 @@
 #include "core/autograd/leaf.h"
 
 #include "core/base/error.h"
+#include "core/base/profiler.h"
 #include "core/kernels/kernels.h"
 
 namespace tessera::autograd {
@@ -25,7 +26,9 @@ Tensor Leaf::gradient_target(const Shape& shape, bool channels_last) {
 
 void Leaf::fire() {
   fired_ = true;
-  if (hook_) hook_->gradient_ready(index_);
+  if (!hook_) return;
+  const ProfileScope scope(Phase::gradient_sum, "sum gradients");
+  hook_->gradient_ready(index_);
 }
 
 void Leaf::finish_backward() {

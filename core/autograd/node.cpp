@@ -2,13 +2,14 @@
 #include "core/autograd/node.h"
 
 #include "core/autograd/leaf.h"
-#include "core/base/error.h"
 #include "core/kernels/kernels.h"
 
 namespace tessera::autograd {
 namespace {
 
 thread_local uint64_t next_sequence = 1;
+
+bool is_image(const Tensor& tensor) { return tensor.is_channels_last() && !tensor.is_contiguous(); }
 
 }  // namespace
 
@@ -20,8 +21,9 @@ void Node::accept(Tensor gradient) {
     return;
   }
   // A new tensor: the parts may be shared with other nodes.
-  Tensor sum = gradient_target(gradient.shape(), !gradient.is_contiguous());
-  kernels_for(sum.device()).elementwise.add({sum.elements(), gradient_.data<float>(), gradient.data<float>(), sum.data<float>()});
+  Tensor sum = gradient_target(gradient.shape(), is_image(gradient_) || is_image(gradient));
+  const Tensor first = in_order_of(gradient_, sum), second = in_order_of(gradient, sum);
+  kernels_for(sum.device()).elementwise.add({sum.elements(), first.data<float>(), second.data<float>(), sum.data<float>()});
   gradient_ = std::move(sum);
 }
 
@@ -29,12 +31,11 @@ Tensor Node::gradient_target(const Shape& shape, bool channels_last) {
   return channels_last ? Tensor::empty_channels_last(shape) : Tensor::empty(shape);
 }
 
-void connect(Node& node, std::span<const std::shared_ptr<Node>> inputs) {
-  TESSERA_ASSERT(inputs.size() <= Node::kMaxInputs, "an op has too many inputs");
-  for (size_t i = 0; i < inputs.size(); ++i) {
-    node.inputs_[i] = inputs[i];
-    if (inputs[i] && inputs[i]->is_leaf()) static_cast<Leaf&>(*inputs[i]).add_use();
+void connect(Node& node, std::vector<std::shared_ptr<Node>> inputs) {
+  for (const auto& input : inputs) {
+    if (input && input->is_leaf()) static_cast<Leaf&>(*input).add_use();
   }
+  node.inputs_ = std::move(inputs);
 }
 
 }  // namespace tessera::autograd

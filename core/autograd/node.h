@@ -3,10 +3,9 @@
 // its output into gradients of its inputs.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <memory>
-#include <span>
+#include <vector>
 
 #include "core/tensor/tensor.h"
 
@@ -14,8 +13,6 @@ namespace tessera::autograd {
 
 class Node {
  public:
-  static constexpr size_t kMaxInputs = 4;
-
   Node();
   virtual ~Node() = default;
   Node(const Node&) = delete;
@@ -26,7 +23,8 @@ class Node {
   /// Hands the gradient of every input that wants one to give(). `gradient` has the shape of the output.
   virtual void backward(const Tensor& gradient) = 0;
 
-  /// Receives a part of the gradient of this node's output; several parts are summed in the order they come.
+  /// Receives a part of the gradient of this node's output; several parts are summed in the order they come. In
+  /// whatever layout: a view, too.
   virtual void accept(Tensor gradient);
   /// Where a consumer may write its part directly (parameters: their place in the flat gradient buffer), or a new tensor.
   virtual Tensor gradient_target(const Shape& shape, bool channels_last);
@@ -45,15 +43,15 @@ class Node {
 
  private:
   friend class Engine;
-  friend void connect(Node& node, std::span<const std::shared_ptr<Node>> inputs);
+  friend void connect(Node& node, std::vector<std::shared_ptr<Node>> inputs);
 
   uint64_t sequence_;
   bool queued_ = false;
-  std::array<std::shared_ptr<Node>, kMaxInputs> inputs_;
+  std::vector<std::shared_ptr<Node>> inputs_;
   Tensor gradient_;
 };
 
 /// Makes `inputs` (null: no gradient wanted) the inputs of a new node.
-void connect(Node& node, std::span<const std::shared_ptr<Node>> inputs);
+void connect(Node& node, std::vector<std::shared_ptr<Node>> inputs);
 
 }  // namespace tessera::autograd

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/autograd/variable.h"
 
+#include <algorithm>
+
 namespace tessera::autograd {
 namespace {
 
@@ -18,6 +20,10 @@ bool recording(std::initializer_list<const Variable*> inputs) {
     if (input->needs_grad()) return true;
   }
   return false;
+}
+
+bool recording(std::span<const Variable> inputs) {
+  return !no_grad && std::any_of(inputs.begin(), inputs.end(), [](const Variable& input) { return input.needs_grad(); });
 }
 
 }  // namespace tessera::autograd

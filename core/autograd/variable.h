@@ -3,10 +3,13 @@
 
 #include <initializer_list>
 #include <memory>
+#include <span>
 #include <utility>
+#include <vector>
 
 #include "core/autograd/node.h"
 #include "core/base/activity.h"
+#include "core/base/profiler.h"
 
 namespace tessera::autograd {
 
@@ -43,18 +46,37 @@ class NoGrad {
 
 /// Whether an op on these inputs has to record a node.
 bool recording(std::initializer_list<const Variable*> inputs);
+bool recording(std::span<const Variable> inputs);
+
+/// A new `SomeNode(arguments...)` with these inputs on the tape.
+template <typename SomeNode, typename... Arguments>
+Variable record_on(Tensor value, std::vector<std::shared_ptr<Node>> inputs, Arguments&&... arguments) {
+  auto node = std::make_shared<SomeNode>(std::forward<Arguments>(arguments)...);
+  if (attached_profiler) [[unlikely]] attached_profiler->mark(node->name());
+  connect(*node, std::move(inputs));
+  return Variable(std::move(value), std::move(node));
+}
 
 /// Wraps an op's result; where recording, with a new `SomeNode(arguments...)` on the tape.
 template <typename SomeNode, typename... Arguments>
 Variable record(Tensor value, std::initializer_list<const Variable*> inputs, Arguments&&... arguments) {
   tick_activity();
   if (!recording(inputs)) return Variable(std::move(value));
-  auto node = std::make_shared<SomeNode>(std::forward<Arguments>(arguments)...);
-  std::array<std::shared_ptr<Node>, Node::kMaxInputs> nodes;
-  size_t count = 0;
-  for (const Variable* input : inputs) nodes[count++] = input->node();
-  connect(*node, {nodes.data(), count});
-  return Variable(std::move(value), std::move(node));
+  std::vector<std::shared_ptr<Node>> nodes;
+  nodes.reserve(inputs.size());
+  for (const Variable* input : inputs) nodes.push_back(input->node());
+  return record_on<SomeNode>(std::move(value), std::move(nodes), std::forward<Arguments>(arguments)...);
+}
+
+/// The same for an op of any number of inputs.
+template <typename SomeNode, typename... Arguments>
+Variable record(Tensor value, std::span<const Variable> inputs, Arguments&&... arguments) {
+  tick_activity();
+  if (!recording(inputs)) return Variable(std::move(value));
+  std::vector<std::shared_ptr<Node>> nodes;
+  nodes.reserve(inputs.size());
+  for (const Variable& input : inputs) nodes.push_back(input.node());
+  return record_on<SomeNode>(std::move(value), std::move(nodes), std::forward<Arguments>(arguments)...);
 }
 
 }  // namespace tessera::autograd

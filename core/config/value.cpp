@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/config/value.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <type_traits>
@@ -130,7 +132,7 @@ void read_into(const Place& place, std::optional<Item>& value) {
 template <typename Item>
 void read_into(const Place& place, std::vector<Item>& items) {
   if (!place.node.is_list()) {
-    place.refuse("not a list", std::string("write a list such as [") + (std::is_same_v<Item, std::string> ? "a, b]" : "1, 2]"));
+    place.refuse("not a list", std::is_same_v<Item, std::string> ? "write a list such as [a, b]" : "write a list such as [1, 2]");
   }
   items.clear();
   for (const Node& item : place.node.children()) {
@@ -169,7 +171,7 @@ std::string name_of_type(const std::optional<Item>*) {
 }
 template <typename Item>
 std::string name_of_type(const std::vector<Item>*) {
-  return std::string("list of ") + ItemType<Item>::kName + "s";
+  return fmt::format("list of {}s", ItemType<Item>::kName);
 }
 
 }  // namespace

@@ -4,13 +4,18 @@
 
 #include <string>
 
+#include "core/kernels/arithmetic.h"
 #include "core/kernels/convolution.h"
 #include "core/kernels/elementwise.h"
+#include "core/kernels/embedding.h"
+#include "core/kernels/gather.h"
 #include "core/kernels/loss.h"
 #include "core/kernels/matmul.h"
 #include "core/kernels/normalisation.h"
 #include "core/kernels/optimizer.h"
 #include "core/kernels/pooling.h"
+#include "core/kernels/softmax.h"
+#include "core/kernels/reduction.h"
 #include "core/kernels/summation.h"
 
 namespace tessera {
@@ -24,6 +29,12 @@ struct Kernels {
   NormalisationKernels normalisation;
   OptimizerKernels optimizer;
   SummationKernels summation;
+  SoftmaxKernels softmax;
+  EmbeddingKernels embedding;
+  ArithmeticKernels arithmetic;
+  ReductionKernels reduction;
+  GatherKernels gather;
+  BinPoolingKernels bin_pooling;
 };
 
 /// The kernels of a device. Throws Error(usage) for a device that this build does not have.

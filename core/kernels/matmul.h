@@ -3,25 +3,38 @@
 
 #include <cstdint>
 
+#include "core/tensor/shape.h"
+
 namespace tessera {
 
-/// Row-major out[m, n] = op(a) op(b), op(a) being [m, k] and op(b) [k, n]. Leading sizes are those of the stored matrices.
+/// Row-major out[m, n] = op(a) op(b) + bias, op(a) being [m, k] and op(b) [k, n]. Leading sizes are those of the stored matrices.
 struct Matmul {
   int64_t m, n, k;
   bool transpose_a, transpose_b;
   const float* a;
   const float* b;
   float* out;
+  const float* bias = nullptr;  ///< [n]; nullptr: none
 };
 
-/// out[rows, columns] += bias[columns], in place.
-struct BiasAdd {
-  int64_t rows, columns;
-  const float* bias;
+/// Stacks of matrices a [.., m, k], b [.., k, n] and out [.., m, n], of equally many dims; key of the primitive cache. A leading dim of size 1 is repeated as often
+/// as the other input has it. Of the last two strides of a and b one is 1, the other at least as large as the dim it jumps over.
+struct BatchedMatmulGeometry {
+  Shape a, a_strides;
+  Shape b, b_strides;
+  Shape out;  ///< row-major
+
+  bool operator==(const BatchedMatmulGeometry&) const = default;
+};
+
+struct BatchedMatmul {
+  BatchedMatmulGeometry geometry;
+  const float* a;
+  const float* b;
   float* out;
 };
 
-/// sums[columns] = sum over rows of x[rows, columns], rows added in ascending order.
+/// sums[columns] = sum over rows of x[rows, columns], in f32 within fixed blocks of rows and in f64 over blocks.
 struct ColumnSums {
   int64_t rows, columns;
   const float* x;
@@ -30,7 +43,8 @@ struct ColumnSums {
 
 struct MatmulKernels {
   void (*matmul)(const Matmul&);
-  void (*bias_add)(const BiasAdd&);
+  void (*batched_matmul)(const BatchedMatmul&);  ///< nothing is empty
+  void (*add_bias)(int64_t rows, int64_t columns, const float* bias, float* out);  ///< out[rows, columns] += bias[columns]
   void (*column_sums)(const ColumnSums&);
 };
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/nn/layers.h"
 
+#include <algorithm>
+
 #include "core/base/error.h"
 #include "core/ops/activation.h"
 #include "core/ops/linear.h"
@@ -16,13 +18,21 @@ Variable Linear::forward(const Variable& x, ForwardContext&) { return ops::linea
 
 namespace {
 
-int64_t fan_in(const Conv2dOptions& options) { return options.in_channels / options.groups * options.kernel * options.kernel; }
-
-Shape weight_shape(const Conv2dOptions& options) {
-  if (options.groups < 1 || options.in_channels % options.groups != 0) {
-    throw Error(ErrorKind::usage, std::to_string(options.groups) + " groups do not divide " + std::to_string(options.in_channels) + " input channels", "Conv2d");
+/// [first, second / groups, height, width]; PyTorch takes all but the first dim for the fan in, whichever way the channels go.
+Shape weight_shape(const char* kind, int64_t first, int64_t second, int64_t groups, const ops::Size2d& kernel) {
+  if (groups < 1 || first % groups != 0 || second % groups != 0) {
+    throw Error(ErrorKind::usage, std::to_string(groups) + " groups do not divide " + std::to_string(first) + " and " + std::to_string(second) + " channels", kind);
   }
-  return {options.out_channels, options.in_channels / options.groups, options.kernel, options.kernel};
+  return {first, second / groups, kernel.height, kernel.width};
+}
+
+Shape weight_shape(const Conv2dOptions& o) { return weight_shape("Conv2d", o.out_channels, o.in_channels, o.groups, o.kernel); }
+Shape weight_shape(const ConvTranspose2dOptions& o) { return weight_shape("ConvTranspose2d", o.in_channels, o.out_channels, o.groups, o.kernel); }
+
+template <typename Options>
+int64_t fan_in(const Options& options) {
+  const Shape shape = weight_shape(options);
+  return shape[1] * shape[2] * shape[3];
 }
 
 }  // namespace
@@ -34,6 +44,15 @@ Conv2d::Conv2d(const Conv2dOptions& options)
 
 Variable Conv2d::forward(const Variable& x, ForwardContext&) {
   return ops::conv2d(x, weight_.variable(), bias_ ? bias_->variable() : Variable(), options_, packed_);
+}
+
+ConvTranspose2d::ConvTranspose2d(const ConvTranspose2dOptions& options)
+    : options_{options.stride, options.padding, options.output_padding, options.dilation, options.groups},
+      weight_(add_parameter("weight", weight_shape(options), Initialiser::fan_in_uniform(fan_in(options)))),
+      bias_(options.bias ? &add_parameter("bias", {options.out_channels}, Initialiser::fan_in_uniform(fan_in(options))) : nullptr) {}
+
+Variable ConvTranspose2d::forward(const Variable& x, ForwardContext&) {
+  return ops::conv_transpose2d(x, weight_.variable(), bias_ ? bias_->variable() : Variable(), options_, packed_);
 }
 
 BatchNorm::BatchNorm(int64_t channels, double epsilon, double momentum)
@@ -57,11 +76,18 @@ Variable BatchNorm::with_relu(const Variable& x, const Variable& residual, Forwa
   return checked(normalise(x, residual, true, context), context);
 }
 
+const std::vector<std::string>& activation_names() {
+  static const std::vector<std::string> names = {"relu", "tanh", "sigmoid", "leaky_relu", "gelu", "gelu_tanh", "silu", "softplus"};
+  return names;
+}
+
 Activation activation_from(const std::string& name) {
-  if (name == "relu") return Activation::relu;
-  if (name == "tanh") return Activation::tanh;
-  if (name == "sigmoid") return Activation::sigmoid;
-  throw Error(ErrorKind::usage, "unknown activation '" + name + "'", "model", "use relu, tanh or sigmoid");
+  const std::vector<std::string>& names = activation_names();
+  const auto found = std::find(names.begin(), names.end(), name);
+  if (found != names.end()) return static_cast<Activation>(found - names.begin());
+  std::string known;
+  for (const std::string& other : names) known += (known.empty() ? "" : ", ") + other;
+  throw Error(ErrorKind::usage, "unknown activation '" + name + "'", "model", "use one of " + known);
 }
 
 Variable activate(Activation activation, const Variable& x) {
@@ -69,6 +95,11 @@ Variable activate(Activation activation, const Variable& x) {
     case Activation::relu: return ops::relu(x);
     case Activation::tanh: return ops::tanh(x);
     case Activation::sigmoid: return ops::sigmoid(x);
+    case Activation::leaky_relu: return ops::leaky_relu(x);
+    case Activation::gelu: return ops::gelu(x);
+    case Activation::gelu_tanh: return ops::gelu_tanh(x);
+    case Activation::silu: return ops::silu(x);
+    case Activation::softplus: return ops::softplus(x);
   }
   return x;
 }

@@ -24,11 +24,13 @@ class Linear final : public Module {
 };
 
 struct Conv2dOptions {
-  int64_t in_channels = 1, out_channels = 1, kernel = 3, stride = 1, padding = 0, dilation = 1, groups = 1;
+  int64_t in_channels = 1, out_channels = 1;
+  ops::Size2d kernel = 3, stride = 1, padding = 0, dilation = 1;
+  int64_t groups = 1;
   bool bias = true;
 };
 
-/// [N, in, H, W] -> [N, out, H', W']; parameters weight [out, in / groups, kernel, kernel] and, where asked, bias [out].
+/// [N, in, H, W] -> [N, out, H', W']; parameters weight [out, in / groups, kernel height, width] and, where asked, bias [out].
 class Conv2d final : public Module {
  public:
   explicit Conv2d(const Conv2dOptions& options);
@@ -38,6 +40,28 @@ class Conv2d final : public Module {
   Variable forward(const Variable& x, ForwardContext&) override;
 
   ops::ConvolutionOptions options_;
+  Parameter& weight_;
+  Parameter* bias_;  // nullptr: none
+  std::shared_ptr<PackedWeight> packed_ = std::make_shared<PackedWeight>();
+};
+
+struct ConvTranspose2dOptions {
+  int64_t in_channels = 1, out_channels = 1;
+  ops::Size2d kernel = 3, stride = 1, padding = 0, output_padding = 0, dilation = 1;
+  int64_t groups = 1;
+  bool bias = true;
+};
+
+/// [N, in, H, W] -> [N, out, H', W'] (ops::conv_transpose2d); parameters weight [in, out / groups, kernel height, width] and, where asked, bias [out].
+class ConvTranspose2d final : public Module {
+ public:
+  explicit ConvTranspose2d(const ConvTranspose2dOptions& options);
+  std::string kind() const override { return "ConvTranspose2d"; }
+
+ private:
+  Variable forward(const Variable& x, ForwardContext&) override;
+
+  ops::ConvolutionTransposeOptions options_;
   Parameter& weight_;
   Parameter* bias_;  // nullptr: none
   std::shared_ptr<PackedWeight> packed_ = std::make_shared<PackedWeight>();
@@ -64,9 +88,11 @@ class BatchNorm final : public Module {
   Statistic& variance_;
 };
 
-enum class Activation { relu, tanh, sigmoid };
+enum class Activation { relu, tanh, sigmoid, leaky_relu, gelu, gelu_tanh, silu, softplus };
 
-/// "relu", "tanh" or "sigmoid"; anything else throws Error(usage).
+/// In the order of Activation, spelled alike: the choices of a recipe's key.
+const std::vector<std::string>& activation_names();
+/// One of activation_names(); anything else throws Error(usage).
 Activation activation_from(const std::string& name);
 Variable activate(Activation activation, const Variable& x);
 

@@ -1,53 +1,91 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/ops/convolution.h"
 
+#include <algorithm>
 #include <string>
 
-#include "core/base/error.h"
 #include "core/kernels/kernels.h"
 #include "core/ops/checks.h"
 
 namespace tessera::ops {
 namespace {
 
-/// Extent of a dilated kernel.
-int64_t extent(int64_t kernel, const ConvolutionOptions& options) { return options.dilation * (kernel - 1) + 1; }
+/// Pixels that a dilated kernel spans.
+int64_t extent(int64_t kernel, int64_t dilation) { return dilation * (kernel - 1) + 1; }
 
-ConvolutionGeometry geometry_of(const Shape& x, const Shape& weight, const ConvolutionOptions& options) {
+/// What conv2d and its transpose share; batch, channels and the sizes of the images are left at 0.
+template <typename Options>
+ConvolutionGeometry window_of(const Shape& weight, const Options& options) {
   ConvolutionGeometry g{};
-  g.batch = x[0], g.in_channels = x[1], g.in_height = x[2], g.in_width = x[3];
-  g.out_channels = weight[0], g.kernel_height = weight[2], g.kernel_width = weight[3];
-  g.stride_height = g.stride_width = options.stride;
-  g.padding_height = g.padding_width = options.padding;
-  g.dilation_height = g.dilation_width = options.dilation;
+  g.kernel_height = weight[2], g.kernel_width = weight[3];
+  g.stride_height = options.stride.height, g.stride_width = options.stride.width;
+  g.padding_height = options.padding.height, g.padding_width = options.padding.width;
+  g.dilation_height = options.dilation.height, g.dilation_width = options.dilation.width;
   g.groups = options.groups;
-  g.out_height = (g.in_height + 2 * options.padding - extent(g.kernel_height, options)) / options.stride + 1;
-  g.out_width = (g.in_width + 2 * options.padding - extent(g.kernel_width, options)) / options.stride + 1;
   return g;
 }
 
-void check_options(const ConvolutionOptions& options, const Shape& weight) {
-  const auto fail = [](const std::string& what) { throw Error(ErrorKind::usage, "conv2d: " + what); };
-  if (options.stride < 1) fail("stride must be at least 1, not " + std::to_string(options.stride));
-  if (options.padding < 0) fail("padding must not be negative, but is " + std::to_string(options.padding));
-  if (options.dilation < 1) fail("dilation must be at least 1, not " + std::to_string(options.dilation));
+ConvolutionGeometry geometry_of(const Shape& x, const Shape& weight, const ConvolutionOptions& options) {
+  ConvolutionGeometry g = window_of(weight, options);
+  g.batch = x[0], g.in_channels = x[1], g.in_height = x[2], g.in_width = x[3];
+  g.out_channels = weight[0];
+  g.out_height = (g.in_height + 2 * g.padding_height - extent(g.kernel_height, g.dilation_height)) / g.stride_height + 1;
+  g.out_width = (g.in_width + 2 * g.padding_width - extent(g.kernel_width, g.dilation_width)) / g.stride_width + 1;
+  return g;
+}
+
+/// Of the convolution whose gradient the op is: its input is the result.
+ConvolutionGeometry geometry_of(const Shape& x, const Shape& weight, const ConvolutionTransposeOptions& options) {
+  ConvolutionGeometry g = window_of(weight, options);
+  g.batch = x[0], g.out_channels = x[1], g.out_height = x[2], g.out_width = x[3];
+  g.in_channels = weight[1] * options.groups;
+  g.in_height = (g.out_height - 1) * g.stride_height - 2 * g.padding_height + extent(g.kernel_height, g.dilation_height) + options.output_padding.height;
+  g.in_width = (g.out_width - 1) * g.stride_width - 2 * g.padding_width + extent(g.kernel_width, g.dilation_width) + options.output_padding.width;
+  return g;
+}
+
+/// `divided`: the channels of the weight's first dim, which the groups share.
+template <typename Options>
+void check_options(const char* op, const Options& options, const Shape& x, const Shape& weight, const char* divided) {
+  const std::string shapes = ": input " + x.text() + ", weight " + weight.text();
+  if (!options.stride.both_at_least(1)) fail(op, "stride must be at least 1, not " + options.stride.text() + shapes);
+  if (!options.padding.both_at_least(0)) fail(op, "padding must not be negative, but is " + options.padding.text() + shapes);
+  if (!options.dilation.both_at_least(1)) fail(op, "dilation must be at least 1, not " + options.dilation.text() + shapes);
+  if (weight[0] < 1 || weight[1] < 1 || weight[2] < 1 || weight[3] < 1) fail(op, "the weight is empty" + shapes);
   if (options.groups < 1 || weight[0] % options.groups != 0) {
-    fail(std::to_string(options.groups) + " groups do not divide the output channels of the weight " + weight.text());
+    fail(op, std::to_string(options.groups) + " groups do not divide the " + divided + " channels" + shapes);
   }
 }
 
 void check(const Variable& x, const Variable& weight, const Variable& bias, const ConvolutionOptions& options) {
   require_dims("conv2d", x.value(), 4, "an input [samples, channels, height, width]");
   require_dims("conv2d", weight.value(), 4, "a weight [out, in / groups, height, width]");
-  check_options(options, weight.shape());
+  check_options("conv2d", options, x.shape(), weight.shape(), "output");
   if (x.shape()[1] != weight.shape()[1] * options.groups) {
     fail_shapes("conv2d", "input channels and weight do not fit in " + std::to_string(options.groups) + " group(s)", x.shape(), weight.shape());
   }
-  const int64_t pad = 2 * options.padding;
-  if (x.shape()[2] + pad < extent(weight.shape()[2], options) || x.shape()[3] + pad < extent(weight.shape()[3], options)) {
+  if (x.shape()[2] + 2 * options.padding.height < extent(weight.shape()[2], options.dilation.height) ||
+      x.shape()[3] + 2 * options.padding.width < extent(weight.shape()[3], options.dilation.width)) {
     fail_shapes("conv2d", "the kernel is larger than the padded input", x.shape(), weight.shape());
   }
   if (bias.defined() && bias.shape() != Shape{weight.shape()[0]}) fail_shapes("conv2d", "bias and weight do not fit", bias.shape(), weight.shape());
+}
+
+void check(const Variable& x, const Variable& weight, const Variable& bias, const ConvolutionTransposeOptions& options) {
+  constexpr const char* kOp = "conv_transpose2d";
+  require_dims(kOp, x.value(), 4, "an input [samples, channels, height, width]");
+  require_dims(kOp, weight.value(), 4, "a weight [in, out / groups, height, width]");
+  check_options(kOp, options, x.shape(), weight.shape(), "input");
+  const Size2d& extra = options.output_padding;
+  const bool fits = extra.height < std::max(options.stride.height, options.dilation.height) && extra.width < std::max(options.stride.width, options.dilation.width);
+  if (!extra.both_at_least(0) || !fits) {
+    fail(kOp, "output padding " + extra.text() + " must be less than stride " + options.stride.text() + " or dilation " + options.dilation.text() + ": input " +
+                  x.shape().text() + ", weight " + weight.shape().text());
+  }
+  if (x.shape()[1] != weight.shape()[0]) fail_shapes(kOp, "input channels and weight do not fit", x.shape(), weight.shape());
+  const ConvolutionGeometry result = geometry_of(x.shape(), weight.shape(), options);
+  if (x.shape()[2] < 1 || x.shape()[3] < 1 || result.in_height < 1 || result.in_width < 1) fail_shapes(kOp, "the result is empty", x.shape(), weight.shape());
+  if (bias.defined() && bias.shape() != Shape{result.in_channels}) fail_shapes(kOp, "bias and weight do not fit", bias.shape(), weight.shape());
 }
 
 class ConvolutionNode final : public autograd::Node {
@@ -63,13 +101,60 @@ class ConvolutionNode final : public autograd::Node {
     if (wants(1) || wants(2)) {
       Tensor dweight = wants(1) ? target(1, weight_.shape()) : Tensor::empty(weight_.shape());
       Tensor dbias = wants(2) ? target(2, {weight_.shape()[0]}) : Tensor();
-      kernels.backward_weight({geometry_, input_.data<float>(), dy.data<float>(), dweight.data<float>(), dbias.data<float>()});
+      if (geometry_.batch > 0) {
+        kernels.backward_weight({geometry_, input_.data<float>(), dy.data<float>(), dweight.data<float>(), dbias.data<float>()});
+      } else {
+        fill_zero(dweight);
+        if (wants(2)) fill_zero(dbias);
+      }
       if (wants(2)) give(2, std::move(dbias));
       if (wants(1)) give(1, std::move(dweight));
     }
     if (wants(0)) {
       Tensor dx = target(0, input_.shape(), true);
-      kernels.backward_data({geometry_, dy.data<float>(), weight_.data<float>(), dx.data<float>(), packed_.get(), weight_.storage()->version()});
+      if (geometry_.batch > 0) {
+        kernels.backward_data({geometry_, dy.data<float>(), weight_.data<float>(), dx.data<float>(), packed_.get(), weight_.storage()->version()});
+      }
+      give(0, std::move(dx));
+    }
+  }
+
+ private:
+  ConvolutionGeometry geometry_;
+  Tensor input_, weight_;
+  std::shared_ptr<PackedWeight> packed_;
+};
+
+class ConvolutionTransposeNode final : public autograd::Node {
+ public:
+  ConvolutionTransposeNode(const ConvolutionGeometry& geometry, Tensor input, Tensor weight, std::shared_ptr<PackedWeight> packed)
+      : geometry_(geometry), input_(std::move(input)), weight_(std::move(weight)), packed_(std::move(packed)) {}
+
+  const char* name() const override { return "conv_transpose2d"; }
+
+  void backward(const Tensor& gradient) override {
+    const Tensor dy = channels_last(gradient);
+    const Kernels& kernels = kernels_for(dy.device());
+    if (wants(2)) {
+      Tensor dbias = target(2, {geometry_.in_channels});
+      const int64_t pixels = geometry_.batch * geometry_.in_height * geometry_.in_width;
+      kernels.reduction.sum({1, 1, 1, pixels, geometry_.in_channels, 1.0, dy.data<float>(), dbias.data<float>()});
+      give(2, std::move(dbias));
+    }
+    if (wants(1)) {
+      Tensor dweight = target(1, weight_.shape());
+      if (geometry_.batch > 0) {
+        kernels.convolution.backward_weight({geometry_, dy.data<float>(), input_.data<float>(), dweight.data<float>(), nullptr});
+      } else {
+        fill_zero(dweight);
+      }
+      give(1, std::move(dweight));
+    }
+    if (wants(0)) {
+      Tensor dx = target(0, input_.shape(), true);
+      if (geometry_.batch > 0) {
+        kernels.convolution.forward({geometry_, dy.data<float>(), weight_.data<float>(), nullptr, dx.data<float>(), packed_.get(), weight_.storage()->version()});
+      }
       give(0, std::move(dx));
     }
   }
@@ -87,13 +172,30 @@ Variable conv2d(const Variable& x, const Variable& weight, const Variable& bias,
   check(x, weight, bias, options);
   const ConvolutionGeometry geometry = geometry_of(x.shape(), weight.shape(), options);
   const Tensor input = channels_last(x.value()), kernel = contiguous(weight.value());
+  const Tensor offsets = bias.defined() ? contiguous(bias.value()) : Tensor();
   Tensor output = Tensor::empty_channels_last({geometry.batch, geometry.out_channels, geometry.out_height, geometry.out_width});
   if (output.elements() > 0) {
     kernels_for(output.device())
-        .convolution.forward({geometry, input.data<float>(), kernel.data<float>(), bias.defined() ? bias.value().data<float>() : nullptr,
+        .convolution.forward({geometry, input.data<float>(), kernel.data<float>(), offsets.data<float>(),
                               output.data<float>(), packed.get(), kernel.storage()->version()});
   }
   return autograd::record<ConvolutionNode>(output, {&x, &weight, &bias}, geometry, input, kernel, packed);
+}
+
+Variable conv_transpose2d(const Variable& x, const Variable& weight, const Variable& bias, const ConvolutionTransposeOptions& options,
+                          const std::shared_ptr<PackedWeight>& packed) {
+  check(x, weight, bias, options);
+  const ConvolutionGeometry g = geometry_of(x.shape(), weight.shape(), options);
+  const Tensor input = channels_last(x.value()), kernel = contiguous(weight.value());
+  Tensor output = Tensor::empty_channels_last({g.batch, g.in_channels, g.in_height, g.in_width});
+  if (g.batch > 0) {
+    const Kernels& kernels = kernels_for(output.device());
+    kernels.convolution.backward_data({g, input.data<float>(), kernel.data<float>(), output.data<float>(), packed.get(), kernel.storage()->version()});
+    if (bias.defined()) {
+      kernels.matmul.add_bias(g.batch * g.in_height * g.in_width, g.in_channels, contiguous(bias.value()).data<float>(), output.data<float>());
+    }
+  }
+  return autograd::record<ConvolutionTransposeNode>(output, {&x, &weight, &bias}, g, input, kernel, packed);
 }
 
 }  // namespace tessera::ops

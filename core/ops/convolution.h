@@ -3,15 +3,16 @@
 
 #include "core/autograd/variable.h"
 #include "core/kernels/convolution.h"
+#include "core/ops/size2d.h"
 
 namespace tessera::ops {
 
 using autograd::Variable;
 
 struct ConvolutionOptions {
-  int64_t stride = 1;
-  int64_t padding = 0;
-  int64_t dilation = 1;
+  Size2d stride = 1;
+  Size2d padding = 0;
+  Size2d dilation = 1;
   int64_t groups = 1;
 };
 
@@ -19,5 +20,18 @@ struct ConvolutionOptions {
 /// `packed` caches the weight in the kernels' layout and must belong to this weight alone.
 Variable conv2d(const Variable& x, const Variable& weight, const Variable& bias, const ConvolutionOptions& options,
                 const std::shared_ptr<PackedWeight>& packed);
+
+struct ConvolutionTransposeOptions {
+  Size2d stride = 1;
+  Size2d padding = 0;         ///< taken off the result's edges
+  Size2d output_padding = 0;  ///< added at its lower and right edge; less than stride or dilation
+  Size2d dilation = 1;
+  int64_t groups = 1;
+};
+
+/// The gradient of conv2d with respect to its input as an op of its own ("deconvolution"): x [N, in, H, W], weight [in, out / groups, kH, kW], bias
+/// [out] or undefined -> [N, out, H', W'] with H' = (H - 1) * stride - 2 * padding + dilation * (kH - 1) + output_padding + 1; channels-last.
+Variable conv_transpose2d(const Variable& x, const Variable& weight, const Variable& bias, const ConvolutionTransposeOptions& options,
+                          const std::shared_ptr<PackedWeight>& packed);
 
 }  // namespace tessera::ops

@@ -50,8 +50,8 @@ Variable linear(const Variable& x, const Variable& weight, const Variable& bias)
   const int64_t rows = input.shape()[0], out = matrix.shape()[0], in = matrix.shape()[1];
   Tensor output = Tensor::empty({rows, out});
   const MatmulKernels& kernels = kernels_for(output.device()).matmul;
-  kernels.matmul({rows, out, in, false, true, input.data<float>(), matrix.data<float>(), output.data<float>()});
-  if (bias.defined()) kernels.bias_add({rows, out, contiguous(bias.value()).data<float>(), output.data<float>()});
+  const Tensor shift = bias.defined() ? contiguous(bias.value()) : Tensor();
+  kernels.matmul({rows, out, in, false, true, input.data<float>(), matrix.data<float>(), output.data<float>(), shift.data<float>()});
   return autograd::record<LinearNode>(output, {&x, &weight, &bias}, input, matrix);
 }
 

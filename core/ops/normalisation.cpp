@@ -10,8 +10,6 @@
 namespace tessera::ops {
 namespace {
 
-constexpr int64_t kMostChannels = 16384;
-
 struct Extent {
   int64_t rows, channels;
 };
@@ -28,7 +26,7 @@ void check(const Variable& x, const Variable& weight, const Variable& bias, cons
   const Shape& shape = x.shape();
   require_f32("batch_norm", x.value());
   if (shape.dims() != 4 && shape.dims() != 2) throw Error(ErrorKind::usage, "batch_norm needs [N, C, H, W] or [N, C], not " + shape.text());
-  if (shape[1] > kMostChannels) throw Error(ErrorKind::usage, "batch_norm takes at most " + std::to_string(kMostChannels) + " channels, not " + std::to_string(shape[1]));
+  if (shape[1] > kMostNormalisedChannels) throw Error(ErrorKind::usage, "batch_norm takes at most " + std::to_string(kMostNormalisedChannels) + " channels, not " + std::to_string(shape[1]));
   if (weight.shape() != Shape{shape[1]}) fail_shapes("batch_norm", "weight and input channels do not fit", weight.shape(), shape);
   if (bias.shape() != Shape{shape[1]}) fail_shapes("batch_norm", "bias and input channels do not fit", bias.shape(), shape);
   if (residual.defined() && residual.shape() != shape) fail_shapes("batch_norm", "residual and input do not fit", residual.shape(), shape);
@@ -36,10 +34,12 @@ void check(const Variable& x, const Variable& weight, const Variable& bias, cons
 
 class BatchNormNode final : public autograd::Node {
  public:
-  BatchNormNode(Tensor input, Tensor output, Tensor weight, Tensor mean, Tensor inverse_deviation, bool relu)
+  /// `output`: only where there is a residual.
+  BatchNormNode(Tensor input, Tensor output, Tensor weight, Tensor bias, Tensor mean, Tensor inverse_deviation, bool relu)
       : input_(std::move(input)),
         output_(std::move(output)),
         weight_(std::move(weight)),
+        bias_(std::move(bias)),
         mean_(std::move(mean)),
         inverse_deviation_(std::move(inverse_deviation)),
         relu_(relu) {}
@@ -54,7 +54,7 @@ class BatchNormNode final : public autograd::Node {
     Tensor dbias = wants(2) ? target(2, weight_.shape()) : Tensor::empty(weight_.shape());
     kernels_for(dx.device())
         .normalisation.batch_norm_backward({extent.rows, extent.channels, relu_, input_.data<float>(), output_.data<float>(),
-                                            dy.data<float>(), weight_.data<float>(), mean_.data<float>(), inverse_deviation_.data<float>(),
+                                            dy.data<float>(), weight_.data<float>(), bias_.data<float>(), mean_.data<float>(), inverse_deviation_.data<float>(),
                                             dx.data<float>(), dresidual.data<float>(), dweight.data<float>(), dbias.data<float>()});
     if (wants(2)) give(2, std::move(dbias));
     if (wants(1)) give(1, std::move(dweight));
@@ -63,7 +63,7 @@ class BatchNormNode final : public autograd::Node {
   }
 
  private:
-  Tensor input_, output_, weight_, mean_, inverse_deviation_;
+  Tensor input_, output_, weight_, bias_, mean_, inverse_deviation_;
   bool relu_;
 };
 
@@ -76,14 +76,14 @@ Variable batch_norm(const Variable& x, const Variable& weight, const Variable& b
   const Extent extent = extent_of(input.shape());
   if (extent.rows == 0) throw Error(ErrorKind::usage, "batch_norm has no statistics of an empty batch " + input.shape().text());
   Tensor output = empty_like(input), inverse_deviation = Tensor::empty({extent.channels}), mean = Tensor::empty({extent.channels});
-  const Tensor scale = contiguous(weight.value());
+  const Tensor scale = contiguous(weight.value()), shift = contiguous(bias.value());
   kernels_for(output.device())
       .normalisation.batch_norm_forward({extent.rows, extent.channels, static_cast<float>(options.epsilon), options.relu,
-                                         input.data<float>(), scale.data<float>(), contiguous(bias.value()).data<float>(),
+                                         input.data<float>(), scale.data<float>(), shift.data<float>(),
                                          other.data<float>(), output.data<float>(), mean.data<float>(), inverse_deviation.data<float>(),
                                          statistics.unbiased_variance.data<float>()});
   copy_into(mean, statistics.mean);
-  return autograd::record<BatchNormNode>(output, {&x, &weight, &bias, &residual}, input, output, scale, mean, inverse_deviation,
+  return autograd::record<BatchNormNode>(output, {&x, &weight, &bias, &residual}, input, residual.defined() ? output : Tensor(), scale, shift, mean, inverse_deviation,
                                          options.relu);
 }
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/tensor/allocator.h"
 
+#include <sys/mman.h>
+
 #include <atomic>
 #include <bit>
 #include <cstdlib>
@@ -33,6 +35,13 @@ SizeClass class_of(size_t size_bytes) {
   return {(octave - 6) * 4 + step, base + step * quarter};
 }
 
+/// Size of the blocks of a class: the inverse of class_of().
+size_t bytes_of(size_t index) {
+  if (index == 0) return kSmallestClass_bytes;
+  const size_t base = size_t{1} << (6 + (index - 1) / 4);
+  return base + ((index - 1) % 4 + 1) * (base / 4);
+}
+
 struct Counters {
   std::array<std::atomic<size_t>, kMemoryCategories> live{};
   std::array<std::atomic<size_t>, kMemoryCategories> peak{};
@@ -44,7 +53,10 @@ Counters& counters() {
   return instance;
 }
 
-class BlockCache {
+using FreeBlocks = std::array<std::vector<void*>, kClasses>;
+
+/// Blocks that any thread may take.
+class SharedCache {
  public:
   void* take(size_t index) {
     const std::lock_guard lock(mutex_);
@@ -62,22 +74,69 @@ class BlockCache {
 
   void release() {
     const std::lock_guard lock(mutex_);
-    for (auto& blocks : free_) {
-      for (void* block : blocks) std::free(block);
-      blocks.clear();
+    for (size_t index = 0; index < kClasses; ++index) {
+      counters().cached.fetch_sub(free_[index].size() * bytes_of(index), std::memory_order_relaxed);
+      for (void* block : free_[index]) std::free(block);
+      free_[index].clear();
     }
-    counters().cached = 0;
   }
 
  private:
   std::mutex mutex_;
-  std::array<std::vector<void*>, kClasses> free_;
+  FreeBlocks free_;
 };
 
 /// Never destroyed: tensors with static storage may be freed after main().
-BlockCache& cache() {
-  static BlockCache* instance = new BlockCache;
+SharedCache& shared_cache() {
+  static SharedCache* instance = new SharedCache;
   return *instance;
+}
+
+/// A few small blocks that a thread keeps to itself, so that the many small tensors of a step need no lock. What is too much, and what
+/// is left when the thread ends, goes to the shared cache: blocks that one thread allocates and another frees go round.
+struct ThreadCache {
+  static constexpr size_t kMost_blocks = 16;
+  static constexpr size_t kLargestClass = 4 * 10;  // 64 KiB
+
+  std::array<std::array<void*, kMost_blocks>, kLargestClass + 1> free;
+  std::array<uint8_t, kLargestClass + 1> count;
+  bool closed;  ///< the thread is ending
+
+  void* take(size_t index) {
+    if (index > kLargestClass || count[index] == 0) return nullptr;
+    return free[index][--count[index]];
+  }
+
+  bool give(size_t index, void* block) {
+    if (index > kLargestClass || closed || count[index] == kMost_blocks) return false;
+    free[index][count[index]++] = block;
+    return true;
+  }
+
+  void flush() {
+    for (size_t index = 0; index <= kLargestClass; ++index) {
+      while (void* block = take(index)) shared_cache().give(index, block);
+    }
+  }
+};
+
+thread_local constinit ThreadCache thread_cache{};  // no constructor, no destructor: usable to the very end of a thread
+
+struct FlushAtThreadEnd {
+  ~FlushAtThreadEnd() {
+    thread_cache.flush();
+    thread_cache.closed = true;
+  }
+};
+
+void* take_block(size_t index) {
+  void* block = thread_cache.take(index);
+  return block ? block : shared_cache().take(index);
+}
+
+void give_block(size_t index, void* block) {
+  static thread_local FlushAtThreadEnd flush;
+  if (!thread_cache.give(index, block)) shared_cache().give(index, block);
 }
 
 void count_live(MemoryCategory category, size_t bytes) {
@@ -103,13 +162,23 @@ std::string_view name_of(MemoryCategory category) {
   return "?";
 }
 
+/// Large blocks lie on huge pages where the system has some to give: passes over them then wait less for address translation.
+void* new_block(size_t size_bytes) {
+  constexpr size_t kHugePage_bytes = size_t{2} << 20;
+  const bool large = size_bytes >= 2 * kHugePage_bytes;
+  void* block = nullptr;
+  if (posix_memalign(&block, large ? kHugePage_bytes : kAlignmentBytes, size_bytes) != 0) return nullptr;
+  if (large) madvise(block, size_bytes, MADV_HUGEPAGE);  // advice: failure changes nothing
+  return block;
+}
+
 void* allocate_bytes(size_t size_bytes, MemoryCategory category) {
   const SizeClass size_class = class_of(size_bytes);
-  void* block = cache().take(size_class.index);
+  void* block = take_block(size_class.index);
   if (block) {
     counters().cached.fetch_sub(size_class.bytes, std::memory_order_relaxed);
   } else {
-    block = std::aligned_alloc(kAlignmentBytes, (size_class.bytes + kAlignmentBytes - 1) / kAlignmentBytes * kAlignmentBytes);
+    block = new_block(size_class.bytes);
     if (!block) {
       throw Error(ErrorKind::runtime, "out of memory: " + std::to_string(size_bytes) + " bytes for " + std::string(name_of(category)),
                   {}, "lower batch.micro_samples or give the job more memory");
@@ -123,7 +192,7 @@ void free_bytes(void* block, size_t size_bytes, MemoryCategory category) {
   const SizeClass size_class = class_of(size_bytes);
   counters().live[static_cast<size_t>(category)].fetch_sub(size_class.bytes, std::memory_order_relaxed);
   counters().cached.fetch_add(size_class.bytes, std::memory_order_relaxed);
-  cache().give(size_class.index, block);
+  give_block(size_class.index, block);
 }
 
 MemoryUse memory_use() {
@@ -136,7 +205,10 @@ MemoryUse memory_use() {
   return use;
 }
 
-void release_cached_memory() { cache().release(); }
+void release_cached_memory() {
+  thread_cache.flush();
+  shared_cache().release();
+}
 
 MemoryScope::MemoryScope(MemoryCategory category) : previous_(current_category) { current_category = category; }
 MemoryScope::~MemoryScope() { current_category = previous_; }

@@ -47,4 +47,25 @@ Shape channels_last_strides(const Shape& shape) {
   return {height * width * channels, 1, width * channels, channels};
 }
 
+std::optional<Shape> view_strides(const Shape& shape, const Shape& strides, const Shape& target) {
+  Shape result = contiguous_strides(target);
+  if (shape.elements() <= 1) return result;
+  size_t outer = shape.dims();         // dims from here on are taken
+  int64_t run_size = 1, run_step = 1;  // elements at equal distances that no dim of the target has taken yet
+  for (size_t dim = target.dims(); dim-- > 0;) {
+    while (run_size % target[dim] != 0) {  // too short: it must go on in the next dim
+      do {
+        if (outer-- == 0) return std::nullopt;
+      } while (shape[outer] == 1);
+      if (run_size > 1 && strides[outer] != run_size * run_step) return std::nullopt;
+      if (run_size == 1) run_step = strides[outer];
+      run_size *= shape[outer];
+    }
+    result[dim] = run_step;
+    run_size /= target[dim];
+    run_step *= target[dim];
+  }
+  return result;
+}
+
 }  // namespace tessera

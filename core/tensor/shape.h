@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <initializer_list>
+#include <optional>
 #include <span>
 #include <string>
 
@@ -43,5 +44,9 @@ Shape contiguous_strides(const Shape& shape);
 
 /// Strides of logical [N, C, H, W] stored as N, H, W, C: how images lie in memory throughout Tessera.
 Shape channels_last_strides(const Shape& shape);
+
+/// Strides under which the elements of (shape, strides) read in row-major order have the shape `target` (of as many elements); nothing where
+/// only a copy can have it.
+std::optional<Shape> view_strides(const Shape& shape, const Shape& strides, const Shape& target);
 
 }  // namespace tessera

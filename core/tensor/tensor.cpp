@@ -62,11 +62,30 @@ bool Tensor::is_channels_last() const {
 
 std::byte* Tensor::bytes() const { return storage_ ? storage_->data() + offset_bytes_ : nullptr; }
 
-Tensor Tensor::reshape(const Shape& shape) const {
+std::optional<Tensor> Tensor::view(const Shape& shape) const {
   if (shape == shape_) return *this;
   TESSERA_ASSERT(shape.elements() == elements(), "reshape from " + shape_.text() + " to " + shape.text() + " changes the number of elements");
-  TESSERA_ASSERT(is_contiguous(), "reshape needs a contiguous tensor");
-  return {storage_, offset_bytes_, shape, contiguous_strides(shape), dtype_};
+  const std::optional<Shape> strides = view_strides(shape_, strides_, shape);
+  if (!strides) return std::nullopt;
+  return Tensor(storage_, offset_bytes_, shape, *strides, dtype_);
+}
+
+Tensor Tensor::reshape(const Shape& shape) const {
+  const std::optional<Tensor> reshaped = view(shape);
+  TESSERA_ASSERT(reshaped.has_value(), "reshape from " + shape_.text() + " to " + shape.text() + " needs a copy");
+  return *reshaped;
+}
+
+Tensor Tensor::expand(const Shape& shape) const {
+  TESSERA_ASSERT(shape.dims() >= shape_.dims(), "expand keeps all dims");
+  Shape strides = shape;
+  const size_t added = shape.dims() - shape_.dims();
+  for (size_t dim = 0; dim < shape.dims(); ++dim) {
+    const bool repeated = dim < added || (shape_[dim - added] == 1 && shape[dim] != 1);
+    TESSERA_ASSERT(repeated || shape_[dim - added] == shape[dim], "expand from " + shape_.text() + " to " + shape.text());
+    strides[dim] = repeated ? 0 : strides_[dim - added];
+  }
+  return {storage_, offset_bytes_, shape, strides, dtype_};
 }
 
 Tensor Tensor::narrow(size_t dim, int64_t begin, int64_t length) const {
@@ -103,6 +122,14 @@ Tensor Tensor::transpose() const {
 Tensor contiguous(const Tensor& tensor) {
   if (tensor.is_contiguous()) return tensor;
   Tensor copy = Tensor::empty(tensor.shape(), tensor.dtype());
+  copy_into(tensor, copy);
+  return copy;
+}
+
+Tensor in_order_of(const Tensor& tensor, const Tensor& like) {
+  const bool plain = like.is_contiguous();
+  if (plain ? tensor.is_contiguous() : tensor.is_channels_last()) return tensor;
+  Tensor copy = plain ? Tensor::empty(tensor.shape(), tensor.dtype()) : Tensor::empty_channels_last(tensor.shape(), tensor.dtype());
   copy_into(tensor, copy);
   return copy;
 }

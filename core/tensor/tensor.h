@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 
@@ -71,8 +72,12 @@ class Tensor {
   Element* data() const;
   std::byte* bytes() const;
 
-  /// The same elements under another shape. The tensor must be contiguous (or the shape unchanged).
+  /// The same elements in row-major order under another shape of as many elements; a view, or nothing where only a copy can have it.
+  std::optional<Tensor> view(const Shape& shape) const;
+  /// The same where a view is known to do: of a contiguous tensor, say.
   Tensor reshape(const Shape& shape) const;
+  /// Dims of size 1, and dims missing in front, repeated to `shape`; a view whose repeated elements share their memory.
+  Tensor expand(const Shape& shape) const;
   /// Elements [begin, begin + length) of `dim`; a view.
   Tensor narrow(size_t dim, int64_t begin, int64_t length) const;
   /// Elements 0, step, 2 * step, ... of `dim`; a view.
@@ -96,6 +101,8 @@ class Tensor {
 
 /// A dense row-major copy (a view of the same memory where it already is one).
 Tensor contiguous(const Tensor& tensor);
+/// `tensor` in the memory order of `like`, which is dense and of the same shape; a copy where it lies otherwise.
+Tensor in_order_of(const Tensor& tensor, const Tensor& like);
 /// Copies all elements; shapes and dtypes must agree, strides need not.
 void copy_into(const Tensor& from, const Tensor& to);
 void fill_zero(const Tensor& tensor);

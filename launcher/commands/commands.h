@@ -31,6 +31,15 @@ int evaluate(const EvalArguments& arguments);
 
 int show(const RecipeArguments& arguments);
 
+inline const std::vector<std::string> kBenchParts = {"gemm", "convolution", "memory", "all_reduce"};
+struct BenchArguments {
+  std::vector<std::string> only;  ///< of kBenchParts; none: all
+  int threads = 1;                ///< of kernels
+  double seconds = 0.2;           ///< for each line of the table
+  std::optional<std::string> json;
+};
+int benchmark(const BenchArguments& arguments);
+
 int list_recipes();
 int list_models();
 

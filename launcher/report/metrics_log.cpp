@@ -15,7 +15,7 @@ std::string earlier_lines(const std::filesystem::path& path, int64_t last_step) 
   std::ifstream file(path);
   std::string kept;
   for (std::string line; std::getline(file, line);) {
-    const auto object = nlohmann::json::parse(line, nullptr, false);
+    const auto object = nlohmann::ordered_json::parse(line, nullptr, false);
     if (object.is_object() && object.contains("step") && object["step"].is_number_integer() && object["step"] <= last_step) kept += line + '\n';
   }
   return kept;

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/base/profiler.h"
 #include "core/checkpoint/model_state.h"
 #include "core/exact/gradient_norm.h"
 #include "core/ops/checks.h"
@@ -59,7 +60,10 @@ StepReport Learner::step(int64_t step, const std::vector<int64_t>& quanta, const
     sync_.grid().raise(largest_bits);
     reduce = true;
   }
-  report.gradient_norm = std::sqrt(squared_gradient_norm(parameters_, optimizer_->frozen())) / report.weight;
+  {
+    const ProfileScope scope(Phase::optimizer, "gradient norm");
+    report.gradient_norm = std::sqrt(squared_gradient_norm(parameters_, optimizer_->frozen())) / report.weight;
+  }
   if (!std::isfinite(report.gradient_norm)) diagnose(step, quanta, source);
   commit(step, report, largest_bits);
   return report;
@@ -77,6 +81,7 @@ Learner::Pass Learner::run_pass(int64_t step, int64_t pass_number, const std::ve
   });
   if (pass.error) sync_.give_up_pass();
   runtime_.set_phase("gradient sum");
+  const ProfileScope scope(Phase::rank_wait, "gradient buckets");
   sync_.finish_pass();
   return pass;
 }
@@ -84,11 +89,17 @@ Learner::Pass Learner::run_pass(int64_t step, int64_t pass_number, const std::ve
 void Learner::run_quantum(int64_t step, int64_t quantum, const data::Batch& batch, Pass& pass) {
   runtime_.set_phase(fmt::format("forward of quantum {}", quantum));
   nn::ForwardContext context(true, seed_, step, quantum);
-  const QuantumLoss loss = task_->train(batch, context, pass.metrics);
+  const QuantumLoss loss = forward(batch, context, pass.metrics);
   pass.weight.add(loss.weight);
   parameters_.statistics_ready();
   runtime_.set_phase(fmt::format("backward of quantum {}", quantum));
+  const ProfileScope scope(Phase::backward, "tape");
   engine_.backward(loss.loss_sum, parameters_.leaves());
+}
+
+QuantumLoss Learner::forward(const data::Batch& batch, nn::ForwardContext& context, Metrics& metrics) {
+  const ProfileScope scope(Phase::forward, "loss and metrics");
+  return task_->train(batch, context, metrics);
 }
 
 void Learner::combine(const Pass& pass, const Votes& votes, StepReport& report, std::vector<uint32_t>& largest_bits) {
@@ -99,6 +110,7 @@ void Learner::combine(const Pass& pass, const Votes& votes, StepReport& report, 
   largest_bits.assign(sync_.largest_bits().begin(), sync_.largest_bits().end());
 
   using distributed::ReadyEvent, distributed::ReduceOp;
+  const ProfileScope scope(Phase::rank_wait, "step sums");
   auto& world = runtime_.world();
   const auto sums = world.all_reduce(words, words, ReduceOp::sum, ReadyEvent::now(), "step sums");
   const auto maxima = world.all_reduce(largest_bits, largest_bits, ReduceOp::max, ReadyEvent::now(), "gradient maxima");
@@ -113,6 +125,10 @@ void Learner::combine(const Pass& pass, const Votes& votes, StepReport& report, 
   ExactScalar weight;
   std::copy_n(words.begin() + static_cast<ptrdiff_t>(metric_words), ExactScalar::kWords, weight.words().begin());
   report.weight = weight.value();
+  if (report.weight == 0.0) {
+    throw AgreedError(Error(ErrorKind::data, "the samples of the step weigh nothing, so that their loss has no mean", "task.class_weights",
+                            "give the classes that occur a weight above 0, or raise batch.global_samples"));
+  }
   words.resize(metric_words);
   report.metrics.set_words(words);
   report.overlap = sync_.overlap();
@@ -120,6 +136,7 @@ void Learner::combine(const Pass& pass, const Votes& votes, StepReport& report, 
 
 void Learner::commit(int64_t step, StepReport& report, const std::vector<uint32_t>& largest_bits) {
   runtime_.set_phase("update");
+  const ProfileScope scope(Phase::optimizer, "update");
   report.learning_rate = learning_rate_ * schedule_->factor(step);
   double scale = 1.0 / report.weight;
   if (clip_norm_ && report.gradient_norm > *clip_norm_) scale *= *clip_norm_ / report.gradient_norm;

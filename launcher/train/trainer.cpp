@@ -6,6 +6,7 @@
 
 #include <algorithm>
 
+#include "core/base/profiler.h"
 #include "core/checkpoint/export.h"
 #include "core/checkpoint/import.h"
 #include "core/checkpoint/retention.h"
@@ -46,6 +47,10 @@ Trainer::Trainer(Job job, const config::KindRegistry& registry, const TrainOptio
       runtime_(runtime),
       folder_(job_.recipe().run.out, runtime),
       checkpoints_(folder_.checkpoints(), static_cast<int>(job_.recipe().checkpoint.keep_last), runtime) {
+  if (options.profile) {
+    const auto folder = options.profile->empty() ? folder_.path() / "profile" : std::filesystem::path(*options.profile);
+    profile_ = std::make_unique<ProfileReport>(folder, options.profile_steps, runtime_);
+  }
   together(runtime_, [&] { build(); });
   on_rank_0(runtime_, [&] { checkpoint::remove_leftovers(folder_.checkpoints()); });
   restore(options, registry);
@@ -153,6 +158,7 @@ int Trainer::run() {
                                          recipe().train.log_every_steps, learner_->task().metric_names());
   reporter_->recipe(job_.text);
   start_loader();
+  if (profile_) profile_->begin();
   if (steps_done_ > 0 && evaluation_due() && last_evaluation_step_ != steps_done_) evaluate();
   while (steps_done_ < total_steps_) {
     const StepReport report = run_step();
@@ -182,10 +188,15 @@ void Trainer::start_loader() {
 
 StepReport Trainer::run_step() {
   const auto start = Clock::now();
+  if (profile_) profile_->begin_step();
+  const ProfileScope scope(Phase::none, "step");
   const double waited_before_s = loader_->waited_s();
   const int64_t step = steps_done_;
   runtime_.set_step(step);
-  const auto source = [&](int64_t pass, size_t, int64_t quantum) { return pass == 0 ? loader_->next() : loader_->load(step, quantum); };
+  const auto source = [&](int64_t pass, size_t, int64_t quantum) {
+    const ProfileScope waiting(Phase::data_wait, "next batch");
+    return pass == 0 ? loader_->next() : loader_->load(step, quantum);
+  };
   const StepReport report = learner_->step(step, quanta_, source, votes());
   ++steps_done_;
   last_loss_ = report.metrics.mean(0);
@@ -220,6 +231,7 @@ bool Trainer::save_due(const StepReport& report) const {
 }
 
 void Trainer::evaluate() {
+  const ProfileScope scope(Phase::evaluation, "evaluation");
   last_evaluation_ = evaluate_as("evaluation");
   if (learner_->has_average() && recipe().evaluate.average) {
     learner_->with_average([&] { last_average_evaluation_ = evaluate_as("evaluation_ema"); });
@@ -250,6 +262,7 @@ void Trainer::report_model() {
 
 bool Trainer::save() {
   runtime_.set_phase("checkpoint");
+  const ProfileScope scope(Phase::checkpoint, "checkpoint");
   const auto failed = checkpoints_.save(make_manifest(), learner_->state());
   last_save_ = Clock::now();
   if (failed && first()) warn(fmt::format("the checkpoint of step {} was not saved, the last sound one stays: {}", steps_done_, failed->what()));
@@ -299,6 +312,7 @@ int Trainer::finish(const std::string& status, int exit_status) {
     reporter_->say(describe(summary));
     reporter_->say("  memory of rank 0: " + describe_memory());
   });
+  if (profile_) profile_->finish([&](const std::string& line) { reporter_->say(line); });
   return exit_status;
 }
 

@@ -11,6 +11,7 @@
 #include "core/data/loader.h"
 #include "launcher/job/job.h"
 #include "launcher/report/model_report.h"
+#include "launcher/report/profile.h"
 #include "launcher/report/reporter.h"
 #include "launcher/train/checkpoints.h"
 #include "launcher/train/evaluator.h"
@@ -22,6 +23,8 @@ namespace tessera::launcher {
 struct TrainOptions {
   std::string resume = "auto";  ///< auto, none, or a checkpoint folder
   bool force = false;           ///< accept a changed recipe or data set on resume
+  std::optional<std::string> profile;  ///< folder for a profile; empty: RUN/profile; none: no profile
+  int64_t profile_steps = 20;          ///< that the trace covers
 };
 
 class Trainer {
@@ -69,6 +72,7 @@ class Trainer {
   std::unique_ptr<Evaluator> evaluator_;
   RunCheckpoints checkpoints_;
   std::unique_ptr<Reporter> reporter_;
+  std::unique_ptr<ProfileReport> profile_;
   std::unique_ptr<ModelReport> model_report_;  // rank 0
   bool reports_model_ = true;                  // until it fails
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Direct convolutions against oneDNN's, side by side: what the thresholds of prefers_direct() come from.
+// oneDNN's convolutions, direct and Winograd ones side by side: what the thresholds of method_for() come from.
 // Usage: convolution_bench batch in_channels size out_channels kernel stride padding [rounds]
 #include <fmt/format.h>
 
@@ -7,9 +7,11 @@
 #include <chrono>
 #include <cstdlib>
 #include <functional>
+#include <tuple>
 #include <vector>
 
 #include "core/kernels/cpu/direct/direct.h"
+#include "core/kernels/cpu/direct/winograd.h"
 #include "core/kernels/cpu/onednn/onednn.h"
 
 namespace tessera {
@@ -21,16 +23,18 @@ double seconds_of(const std::function<void()>& call) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
-/// Tenth percentiles of two calls in ms, taken in turns: what a busy machine disturbs least.
-std::pair<double, double> low_times(const std::function<void()>& a, const std::function<void()>& b, int rounds) {
-  std::vector<double> times_a, times_b;
+/// Tenth percentiles of calls in ms, taken in turns: what a busy machine disturbs least.
+std::vector<double> low_times_ms(const std::vector<std::function<void()>>& calls, int rounds) {
+  std::vector<std::vector<double>> times(calls.size());
   for (int round = 0; round < rounds; ++round) {
-    times_a.push_back(seconds_of(a));
-    times_b.push_back(seconds_of(b));
+    for (size_t i = 0; i < calls.size(); ++i) times[i].push_back(seconds_of(calls[i]));
   }
-  std::sort(times_a.begin(), times_a.end());
-  std::sort(times_b.begin(), times_b.end());
-  return {times_a[times_a.size() / 10] * 1e3, times_b[times_b.size() / 10] * 1e3};
+  std::vector<double> low;
+  for (auto& of_call : times) {
+    std::sort(of_call.begin(), of_call.end());
+    low.push_back(of_call[of_call.size() / 10] * 1e3);
+  }
+  return low;
 }
 
 Tensor noise(int64_t elements) {
@@ -43,19 +47,28 @@ void measure(const ConvolutionGeometry& g, int rounds) {
   const Tensor x = noise(g.batch * g.in_channels * g.in_height * g.in_width), y = noise(g.batch * g.out_channels * g.out_height * g.out_width);
   const Tensor weight = noise(g.out_channels * g.in_channels * g.kernel_height * g.kernel_width), bias = noise(g.out_channels);
   PackedWeight packed;
-  const ConvolutionKernels library = cpu::onednn::convolution_kernels();
   const ConvolutionForward f{g, x.data<float>(), weight.data<float>(), bias.data<float>(), y.data<float>(), &packed, 1};
   const ConvolutionBackwardData d{g, y.data<float>(), weight.data<float>(), x.data<float>(), &packed, 1};
   const ConvolutionBackwardWeight w{g, x.data<float>(), y.data<float>(), weight.data<float>(), bias.data<float>()};
-  const auto forward = low_times([&] { cpu::direct::forward(f); }, [&] { library.forward(f); }, rounds);
-  const auto weights = low_times([&] { cpu::direct::backward_weight(w); }, [&] { library.backward_weight(w); }, rounds);
-  const auto data = low_times([&] { cpu::direct::backward_data(d); }, [&] { library.backward_data(d); }, rounds);
-  const auto chosen = [&](cpu::direct::Direction direction) { return cpu::direct::prefers_direct(g, direction) ? "direct" : "oneDNN"; };
+  std::vector<ConvolutionKernels> kernels = {cpu::onednn::convolution_kernels(),
+                                             {cpu::direct::forward, cpu::direct::backward_data, cpu::direct::backward_weight}};
+  if (cpu::direct::fits_winograd(g)) kernels.push_back({cpu::winograd::forward, cpu::winograd::backward_data, cpu::winograd::backward_weight});
+  std::vector<std::function<void()>> forward, data, weights;
+  for (const ConvolutionKernels& k : kernels) {
+    forward.push_back([&f, run = k.forward] { run(f); });
+    data.push_back([&d, run = k.backward_data] { run(d); });
+    weights.push_back([&w, run = k.backward_weight] { run(w); });
+  }
+  fmt::print("{:>3}->{:<3} {:>3}x{:<3} k{} s{} p{}", g.in_channels, g.out_channels, g.in_height, g.in_width, g.kernel_height, g.stride_height, g.padding_height);
   using cpu::direct::Direction;
-  fmt::print("{:>3}->{:<3} {:>3}x{:<3} k{} s{} p{}  forward {:8.4f} {:8.4f} {:5.2f} {}  data {:8.4f} {:8.4f} {:5.2f} {}  weight {:8.4f} {:8.4f} {:5.2f} {}\n",
-             g.in_channels, g.out_channels, g.in_height, g.in_width, g.kernel_height, g.stride_height, g.padding_height, forward.first,
-             forward.second, forward.second / forward.first, chosen(Direction::forward), data.first, data.second, data.second / data.first,
-             chosen(Direction::backward_data), weights.first, weights.second, weights.second / weights.first, chosen(Direction::backward_weight));
+  for (const auto& [name, direction, calls] :
+       {std::tuple{"forward", Direction::forward, &forward}, {"data", Direction::backward_data, &data}, {"weight", Direction::backward_weight, &weights}}) {
+    constexpr const char* kNames[] = {"oneDNN", "direct", "winograd"};
+    fmt::print("  {}", name);
+    for (double time_ms : low_times_ms(*calls, rounds)) fmt::print(" {:8.4f}", time_ms);
+    fmt::print(" {}", kNames[static_cast<size_t>(cpu::direct::method_for(g, direction))]);
+  }
+  fmt::print("\n");
 }
 
 }  // namespace
@@ -63,7 +76,7 @@ void measure(const ConvolutionGeometry& g, int rounds) {
 
 int main(int count, char** arguments) {
   if (count < 8) {
-    fmt::print("usage: {} batch in_channels size out_channels kernel stride padding [rounds]\nprints ms direct, ms oneDNN, and their ratio\n", arguments[0]);
+    fmt::print("usage: {} batch in_channels size out_channels kernel stride padding [rounds]\nprints ms of oneDNN, direct and (where it fits) Winograd, and which is chosen\n", arguments[0]);
     return 2;
   }
   const auto number = [&](int place) { return std::strtoll(arguments[place], nullptr, 10); };

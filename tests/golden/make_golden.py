@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """Computes reference numbers with PyTorch 2 and writes them as models.json and training.json beside this script. The tests
-compare Tessera with them; nothing else needs PyTorch. scripts/golden makes a throw-away environment with PyTorch and runs
-this script in it; or run it with any Python that has torch and numpy.
+compare Tessera with them; nothing else needs PyTorch. scripts/compare_pytorch --write-golden makes an environment
+with PyTorch and runs this script in it; or run it with any Python that has torch and numpy.
 
 Inputs and weights come from an integer formula (formula() below, tests/golden/formula.h) that both sides compute, so the files
 hold results only. All numbers are float64 results from f32 inputs and weights; `f32_error` says how far PyTorch's own f32 run

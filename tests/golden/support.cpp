@@ -17,7 +17,7 @@ namespace tessera::golden {
 std::vector<nlohmann::json> load_cases(const std::string& file) {
   const std::string path = std::string(TESSERA_GOLDEN_FOLDER) + "/" + file;
   std::ifstream stream(path);
-  if (!stream) throw Error(ErrorKind::data, "no golden numbers", path, "run scripts/golden");
+  if (!stream) throw Error(ErrorKind::data, "no golden numbers", path, "run scripts/compare_pytorch --write-golden");
   return nlohmann::json::parse(stream).at("cases").get<std::vector<nlohmann::json>>();
 }
 

@@ -1,30 +1,45 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/kernels/cpu/convolution.h"
 
+#include "core/base/profiler.h"
 #include "core/kernels/cpu/direct/direct.h"
+#include "core/kernels/cpu/direct/winograd.h"
 #include "core/kernels/cpu/onednn/onednn.h"
 
 namespace tessera::cpu {
 namespace {
 
 using direct::Direction;
-using direct::prefers_direct;
 
 const ConvolutionKernels& library() {
   static const ConvolutionKernels kernels = onednn::convolution_kernels();
   return kernels;
 }
 
+const ConvolutionKernels& kernels_of(const ConvolutionGeometry& geometry, Direction direction) {
+  static constexpr ConvolutionKernels kDirect = {direct::forward, direct::backward_data, direct::backward_weight};
+  static constexpr ConvolutionKernels kWinograd = {winograd::forward, winograd::backward_data, winograd::backward_weight};
+  switch (direct::method_for(geometry, direction)) {
+    case direct::Method::direct: return kDirect;
+    case direct::Method::winograd: return kWinograd;
+    case direct::Method::library: break;
+  }
+  return library();
+}
+
 void forward(const ConvolutionForward& args) {
-  return prefers_direct(args.geometry, Direction::forward) ? direct::forward(args) : library().forward(args);
+  const ProfileScope scope(HotKernel::convolution);
+  kernels_of(args.geometry, Direction::forward).forward(args);
 }
 
 void backward_data(const ConvolutionBackwardData& args) {
-  return prefers_direct(args.geometry, Direction::backward_data) ? direct::backward_data(args) : library().backward_data(args);
+  const ProfileScope scope(HotKernel::convolution);
+  kernels_of(args.geometry, Direction::backward_data).backward_data(args);
 }
 
 void backward_weight(const ConvolutionBackwardWeight& args) {
-  return prefers_direct(args.geometry, Direction::backward_weight) ? direct::backward_weight(args) : library().backward_weight(args);
+  const ProfileScope scope(HotKernel::convolution);
+  kernels_of(args.geometry, Direction::backward_weight).backward_weight(args);
 }
 
 }  // namespace

@@ -5,7 +5,7 @@
 
 namespace tessera::cpu {
 
-/// Direct kernels where they are the faster ones, oneDNN's elsewhere.
+/// Direct or Winograd kernels where they are the faster ones, oneDNN's elsewhere.
 ConvolutionKernels convolution_kernels();
 
 }  // namespace tessera::cpu

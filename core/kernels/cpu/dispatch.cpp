@@ -8,20 +8,29 @@
 #include "core/base/error.h"
 #include "core/kernels/cpu/convolution.h"
 #include "core/kernels/cpu/direct/tile.h"
+#include "core/kernels/cpu/direct/winograd.h"
+#include "core/kernels/cpu/matmul.h"
 #include "core/kernels/cpu/onednn/onednn.h"
 #include "core/kernels/kernels.h"
 
-#define TESSERA_DECLARE_ISA(isa)                \
-  namespace tessera::cpu::isa {                 \
-  ElementwiseKernels elementwise_kernels();     \
-  PoolingKernels pooling_kernels();             \
-  LossKernels loss_kernels();                   \
-  NormalisationKernels normalisation_kernels(); \
-  OptimizerKernels optimizer_kernels();         \
-  SummationKernels summation_kernels();         \
-  TileKernels tile_kernels();                   \
-  void bias_add(const BiasAdd&);                \
-  void column_sums(const ColumnSums&);          \
+#define TESSERA_DECLARE_ISA(isa)                         \
+  namespace tessera::cpu::isa {                          \
+  ElementwiseKernels elementwise_kernels();              \
+  PoolingKernels pooling_kernels();                      \
+  LossKernels loss_kernels();                            \
+  NormalisationKernels normalisation_kernels();          \
+  OptimizerKernels optimizer_kernels();                  \
+  SummationKernels summation_kernels();                  \
+  SoftmaxKernels softmax_kernels();                      \
+  EmbeddingKernels embedding_kernels();                  \
+  ArithmeticKernels arithmetic_kernels();                \
+  ReductionKernels reduction_kernels();                  \
+  GatherKernels gather_kernels();                        \
+  BinPoolingKernels bin_pooling_kernels();               \
+  TileKernels tile_kernels();                            \
+  WinogradKernels winograd_kernels();                    \
+  void add_bias(int64_t, int64_t, const float*, float*); \
+  void column_sums(const ColumnSums&);                   \
   }
 TESSERA_DECLARE_ISA(baseline)
 TESSERA_DECLARE_ISA(avx2)
@@ -30,24 +39,32 @@ TESSERA_DECLARE_ISA(avx512)
 namespace tessera {
 namespace {
 
-#define TESSERA_TABLE_OF(isa)                                                                          \
-  Kernels {                                                                                            \
-    cpu::isa::elementwise_kernels(), {cpu::onednn::matmul, cpu::isa::bias_add, cpu::isa::column_sums}, \
-        cpu::convolution_kernels(), cpu::isa::pooling_kernels(), cpu::isa::loss_kernels(),             \
-        cpu::isa::normalisation_kernels(), cpu::isa::optimizer_kernels(), cpu::isa::summation_kernels() \
+#define TESSERA_TABLE_OF(isa)                                                                            \
+  Kernels {                                                                                              \
+    cpu::isa::elementwise_kernels(),                                                                     \
+        {cpu::matmul, cpu::onednn::batched_matmul, cpu::isa::add_bias, cpu::isa::column_sums},           \
+        cpu::convolution_kernels(), cpu::isa::pooling_kernels(), cpu::isa::loss_kernels(),               \
+        cpu::isa::normalisation_kernels(), cpu::isa::optimizer_kernels(), cpu::isa::summation_kernels(), \
+        cpu::isa::softmax_kernels(), cpu::isa::embedding_kernels(), cpu::isa::arithmetic_kernels(),      \
+        cpu::isa::reduction_kernels(), cpu::isa::gather_kernels(), cpu::isa::bin_pooling_kernels()       \
   }
 
 struct Choice {
   const char* name;
   Kernels kernels;
   cpu::TileKernels tiles;
+  cpu::WinogradKernels winograd;
+  cpu::AddBias add_bias;
 };
+
+#define TESSERA_CHOICE_OF(isa) \
+  Choice { #isa, TESSERA_TABLE_OF(isa), cpu::isa::tile_kernels(), cpu::isa::winograd_kernels(), cpu::isa::add_bias }
 
 Choice choose() {
   __builtin_cpu_init();
-  if (__builtin_cpu_supports("x86-64-v4")) return {"avx512", TESSERA_TABLE_OF(avx512), cpu::avx512::tile_kernels()};
-  if (__builtin_cpu_supports("x86-64-v3")) return {"avx2", TESSERA_TABLE_OF(avx2), cpu::avx2::tile_kernels()};
-  return {"baseline", TESSERA_TABLE_OF(baseline), cpu::baseline::tile_kernels()};
+  if (__builtin_cpu_supports("x86-64-v4")) return TESSERA_CHOICE_OF(avx512);
+  if (__builtin_cpu_supports("x86-64-v3")) return TESSERA_CHOICE_OF(avx2);
+  return TESSERA_CHOICE_OF(baseline);
 }
 
 const Choice& choice() {
@@ -71,6 +88,8 @@ const Kernels& kernels_for(Device device) {
 }
 
 const cpu::TileKernels& cpu::tile_kernels() { return choice().tiles; }
+const cpu::WinogradKernels& cpu::winograd_kernels() { return choice().winograd; }
+cpu::AddBias cpu::add_bias() { return choice().add_bias; }
 
 void set_kernel_threads(int threads) { omp_set_num_threads(threads); }
 

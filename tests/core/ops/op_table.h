@@ -28,6 +28,19 @@ struct OpRow {
   double tolerance = 1e-5;  ///< relative to the largest magnitude of the result
 };
 
+/// The rows of a family; each in its own op_table_<family>.cpp.
+std::vector<OpRow> activation_rows();
+std::vector<OpRow> linear_rows();
+std::vector<OpRow> arithmetic_rows();
+std::vector<OpRow> reduction_rows();
+std::vector<OpRow> matmul_rows();
+std::vector<OpRow> convolution_rows();  ///< with subsampling
+std::vector<OpRow> pooling_rows();
+std::vector<OpRow> normalisation_rows();
+std::vector<OpRow> shape_rows();
+std::vector<OpRow> loss_rows();
+
+/// All of them.
 std::vector<OpRow> op_table();
 
 }  // namespace tessera::test

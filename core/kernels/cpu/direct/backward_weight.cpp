@@ -13,6 +13,7 @@ namespace {
 
 constexpr int64_t kGroupImages = 4;
 constexpr int64_t kSumPixels = 1024;  // terms of one f32 chain
+constexpr int64_t kSumRows = 64;      // the same for the bias
 
 struct Plan {
   const ConvolutionBackwardWeight& args;
@@ -77,13 +78,17 @@ struct Plan {
     const float one = 1.0f;
     const int64_t row = g.out_width * g.out_channels, most = TileKernels::kMostVectors * kernels.lanes;
     Tile tile{};
-    tile.rows = tile.outer = 1, tile.inner = g.out_height;
+    tile.rows = tile.outer = 1;
     tile.a = &one, tile.b_inner = row;
     tile.store = Tile::Store::add;
     for (int64_t column = 0; column < row; column += most) {
       tile.columns = std::min(most, row - column);
-      tile.b = dy + column, tile.out = sums + column;
-      kernels.run(tile);
+      tile.out = sums + column;
+      for (int64_t oh = 0; oh < g.out_height; oh += kSumRows) {
+        tile.inner = std::min(kSumRows, g.out_height - oh);
+        tile.b = dy + oh * row + column;
+        kernels.run(tile);
+      }
     }
   }
 

@@ -26,18 +26,34 @@ bool prefers_backward_weight(const ConvolutionGeometry& g) {
   return g.in_channels <= 64 && g.out_channels <= 64 && weights <= 32768;
 }
 
-}  // namespace
+/// Images large enough to fill tiles, channels enough to make the products larger than the additions around them.
+bool prefers_winograd(const ConvolutionGeometry& g) {
+  const int64_t fewest = std::min(g.in_channels, g.out_channels), most = std::max(g.in_channels, g.out_channels);
+  return fits_winograd(g) && fewest >= 16 && most <= 128 && g.out_height >= 4 && g.out_width >= 4 && g.out_width <= 64;
+}
 
 bool prefers_direct(const ConvolutionGeometry& g, Direction direction) {
-  if (g.groups != 1 || g.dilation_height != 1 || g.dilation_width != 1) return false;
-  // Nobody has measured where oneDNN's AVX-512 kernels become the better ones; below sixteen channels they cannot fill a vector.
-  if (tile_kernels().lanes >= 16 && std::min(g.in_channels, g.out_channels) >= 16) return false;
   switch (direction) {
     case Direction::forward: return prefers_forward(g);
     case Direction::backward_data: return prefers_backward_data(g);
     case Direction::backward_weight: return prefers_backward_weight(g);
   }
   return false;
+}
+
+}  // namespace
+
+bool fits_winograd(const ConvolutionGeometry& g) {
+  const bool window = g.kernel_height == 3 && g.kernel_width == 3 && g.stride_height == 1 && g.stride_width == 1;
+  return window && g.padding_height <= 2 && g.padding_width <= 2 && g.groups == 1 && g.dilation_height == 1 && g.dilation_width == 1;
+}
+
+Method method_for(const ConvolutionGeometry& g, Direction direction) {
+  if (g.groups != 1 || g.dilation_height != 1 || g.dilation_width != 1) return Method::library;
+  // Nobody has measured where oneDNN's AVX-512 kernels become the better ones; below sixteen channels they cannot fill a vector.
+  if (tile_kernels().lanes >= 16 && std::min(g.in_channels, g.out_channels) >= 16) return Method::library;
+  if (prefers_winograd(g)) return Method::winograd;
+  return prefers_direct(g, direction) ? Method::direct : Method::library;
 }
 
 }  // namespace tessera::cpu::direct

@@ -9,8 +9,17 @@ namespace tessera::cpu::direct {
 
 enum class Direction : uint8_t { forward, backward_data, backward_weight };
 
-/// Whether the direct kernels can do it (no groups, no dilation) and are the faster ones. A function of the geometry alone: nothing is ever timed while a program runs.
-bool prefers_direct(const ConvolutionGeometry& geometry, Direction direction);
+enum class Method : uint8_t {
+  library,  ///< oneDNN's
+  direct,   ///< those below: no groups, no dilation
+  winograd  ///< winograd.h: 3x3 windows of step one besides
+};
+
+/// Whose kernels are the fastest. A function of the geometry alone: nothing is ever timed while a program runs.
+Method method_for(const ConvolutionGeometry& geometry, Direction direction);
+
+/// Whether winograd.h can do it.
+bool fits_winograd(const ConvolutionGeometry& geometry);
 
 // Geometries without groups and dilation.
 void forward(const ConvolutionForward&);

@@ -53,10 +53,10 @@ struct Plan {
         tile.rows = pixels.size(piece);
         tile.a = x + oh * g.stride_height * row + ow * tile.a_row;
         tile.out = y + (oh * g.out_width + ow) * g.out_channels + channel;
-        // What a ragged row writes too much is the beginning of the next pixel, which comes later: unless there is none, or
-        // its beginning belonged to an earlier piece of the channels.
-        const bool last = oh + 1 == g.out_height && piece + 1 == pixels.count;
-        tile.store = ragged && (last || channel > 0) ? Tile::Store::exact : Tile::Store::whole;
+        // What a ragged row writes too much is the beginning of the next pixels, which come later: unless the image ends, or
+        // their beginnings belonged to an earlier piece of the channels.
+        const int64_t end = (oh * g.out_width + ow + tile.rows - 1) * g.out_channels + channel + vectors * kernels.lanes;
+        tile.store = ragged && (end > result_elements(g) || channel > 0) ? Tile::Store::exact : Tile::Store::whole;
         kernels.run(tile);
       }
     }

@@ -48,7 +48,8 @@ const TileKernels& tile_kernels();
 struct Pieces {
   int64_t count, smaller, larger_count;  ///< the first `larger_count` pieces have one more than `smaller`
 
-  Pieces(int64_t range, int64_t most) : count((range + most - 1) / most), smaller(range / count), larger_count(range % count) {}
+  Pieces(int64_t range, int64_t most)
+      : count((range + most - 1) / most), smaller(count > 0 ? range / count : 0), larger_count(count > 0 ? range % count : 0) {}
   int64_t begin(int64_t piece) const { return piece * smaller + (piece < larger_count ? piece : larger_count); }
   int64_t size(int64_t piece) const { return smaller + (piece < larger_count ? 1 : 0); }
 };

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Convolutions: activations stay channels-last, weights are packed into oneDNN's layout once an update, and every primitive
 // is made once for each geometry and thread.
-#include <oneapi/dnnl/dnnl.hpp>
 #include <optional>
 
 #include "core/base/lru_cache.h"
+#include "core/kernels/cpu/onednn/engine.h"
 #include "core/kernels/cpu/onednn/onednn.h"
 
 namespace tessera::cpu::onednn {
@@ -27,16 +27,6 @@ struct GeometryHash {
     return hash;
   }
 };
-
-dnnl::engine& engine() {
-  static dnnl::engine instance(dnnl::engine::kind::cpu, 0);
-  return instance;
-}
-
-dnnl::stream& stream() {
-  thread_local dnnl::stream instance(engine());
-  return instance;
-}
 
 memory::desc describe(const memory::dims& dims, Tag tag) { return {dims, memory::data_type::f32, tag}; }
 
@@ -119,13 +109,6 @@ Plan& backward_weight_plan(const ConvolutionGeometry& geometry, bool with_bias) 
                                                                   d.strides, d.dilation, d.padding_before, d.padding_after, d.forward(), d.attributes);
     return make_plan(desc, d, desc.diff_weights_desc(), false);
   });
-}
-
-memory wrap(const memory::desc& desc, const void* data) { return {desc, engine(), const_cast<void*>(data)}; }
-
-Tensor workspace(const memory::desc& desc) {
-  const MemoryScope scope(MemoryCategory::workspace);
-  return Tensor::empty({static_cast<int64_t>(desc.get_size())}, DType::u8);
 }
 
 void run_reorder(const Plan& plan, const memory::desc& from, const void* source, const memory::desc& to, void* target) {

@@ -7,6 +7,7 @@
 namespace tessera::cpu::onednn {
 
 void matmul(const Matmul&);
+void batched_matmul(const BatchedMatmul&);
 ConvolutionKernels convolution_kernels();
 
 /// "oneDNN 3.2.0, AVX2": version and the instruction set it dispatches to.

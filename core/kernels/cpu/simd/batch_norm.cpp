@@ -2,45 +2,25 @@
 // Channels are taken sixteen at a time, so that their sums stay in registers while the rows go by.
 #include <cmath>
 
+#include "core/kernels/cpu/simd/channel_sums.h"
 #include "core/kernels/cpu/simd/parallel.h"
 #include "core/kernels/normalisation.h"
 
 TESSERA_ISA_BEGIN
 namespace {
 
-constexpr int64_t kLanes = 16;
-constexpr int64_t kBlockRows = 128;
-
 /// body(first channel, count) over all channels in groups of sixteen; the last may be smaller.
 template <typename Body>
 inline void for_channel_groups(int64_t rows, int64_t channels, Body body) {
-  const int64_t groups = (channels + kLanes - 1) / kLanes;
-  parallel_for(groups, rows * kLanes, [&](int64_t group) {
-    const int64_t first = group * kLanes;
-    if (channels - first >= kLanes) {
-      body.template operator()<true>(first, kLanes);
+  const int64_t groups = (channels + kChannelLanes - 1) / kChannelLanes;
+  parallel_for(groups, rows * kChannelLanes, [&](int64_t group) {
+    const int64_t first = group * kChannelLanes;
+    if (channels - first >= kChannelLanes) {
+      body.template operator()<true>(first, kChannelLanes);
     } else {
       body.template operator()<false>(first, channels - first);
     }
   });
-}
-
-/// Sums of two quantities of each channel, in f32 within a block of rows and in f64 over blocks. add(row offset, lane, a, b)
-template <bool kFull, typename Add>
-inline void two_sums(int64_t rows, int64_t count, double (&first)[kLanes], double (&second)[kLanes], Add add) {
-  for (int64_t c = 0; c < kLanes; ++c) first[c] = second[c] = 0.0;
-  for (int64_t begin = 0; begin < rows; begin += kBlockRows) {
-    const int64_t end = begin + kBlockRows < rows ? begin + kBlockRows : rows;
-    float a[kLanes] = {}, b[kLanes] = {};
-    for (int64_t row = begin; row < end; ++row) {
-#pragma GCC ivdep
-      for (int64_t c = 0; c < (kFull ? kLanes : count); ++c) add(row, c, a[c], b[c]);
-    }
-    for (int64_t c = 0; c < kLanes; ++c) {
-      first[c] += static_cast<double>(a[c]);
-      second[c] += static_cast<double>(b[c]);
-    }
-  }
 }
 
 struct Statistics {
@@ -51,9 +31,9 @@ struct Statistics {
     const float* x = args.x + channel;
     const int64_t stride = args.channels;
     // Deviations from a value of the channel itself: sums of squares then lose nothing to a large mean.
-    float pivot[kLanes] = {};
+    float pivot[kChannelLanes] = {};
     for (int64_t c = 0; c < count; ++c) pivot[c] = x[c];
-    double sum[kLanes], squares[kLanes];
+    double sum[kChannelLanes], squares[kChannelLanes];
     two_sums<kFull>(args.rows, count, sum, squares, [&](int64_t row, int64_t c, float& a, float& b) {
       const float deviation = x[row * stride + c] - pivot[c];
       a += deviation;
@@ -71,26 +51,46 @@ struct Statistics {
   }
 };
 
-constexpr int64_t kMostChannels = 16384;  // of the scale and shift that are kept on the stack
+constexpr int64_t kWideElements = 512;
+
+/// A channel's coefficients, repeated so that several rows of few channels pass as one long row.
+struct Coefficients {
+  float values[kMostNormalisedChannels + kWideElements];
+
+  void repeat(int64_t channels, int64_t columns) {
+    for (int64_t c = channels; c < columns; ++c) values[c] = values[c - channels];
+  }
+};
+
+int64_t wide_columns(int64_t channels) { return channels < kWideElements ? kWideElements / channels * channels : channels; }
+
+/// body(first element, count) over rows * channels elements in pieces of wide rows, the last first: it is what the pass before
+/// has left in the cache.
+template <typename Body>
+inline void for_wide_rows(int64_t rows, int64_t channels, Body body) {
+  const int64_t elements = rows * channels, columns = wide_columns(channels);
+  const int64_t pieces = (elements + columns - 1) / columns;
+  parallel_for(pieces, columns, [&](int64_t i) {
+    const int64_t begin = (pieces - 1 - i) * columns;
+    body(begin, elements - begin < columns ? elements - begin : columns);
+  });
+}
 
 struct Affine {
   int64_t rows, channels;
   const float* x;
   const float* residual;
   float* y;
-  const float* scale;
-  const float* shift;
 };
 
 template <bool kRelu, bool kResidual>
-void affine(const Affine& args) {
-  parallel_for(args.rows, args.channels, [&](int64_t row) {
-    const float* x = args.x + row * args.channels;
-    const float* residual = kResidual ? args.residual + row * args.channels : nullptr;
-    float* y = args.y + row * args.channels;
-    const float *scale = args.scale, *shift = args.shift;
+void affine(const Affine& args, const float* scale, const float* shift) {
+  for_wide_rows(args.rows, args.channels, [&](int64_t begin, int64_t count) {
+    const float* x = args.x + begin;
+    const float* residual = kResidual ? args.residual + begin : nullptr;
+    float* y = args.y + begin;
 #pragma GCC ivdep
-    for (int64_t c = 0; c < args.channels; ++c) {
+    for (int64_t c = 0; c < count; ++c) {
       float value = x[c] * scale[c] + shift[c];
       if constexpr (kResidual) value += residual[c];
       y[c] = kRelu && value < 0.0f ? 0.0f : value;
@@ -98,44 +98,62 @@ void affine(const Affine& args) {
   });
 }
 
-void affine(const Affine& args, bool relu) {
-  if (relu) return args.residual ? affine<true, true>(args) : affine<true, false>(args);
-  return args.residual ? affine<false, true>(args) : affine<false, false>(args);
+void affine(const Affine& args, bool relu, Coefficients& scale, Coefficients& shift) {
+  scale.repeat(args.channels, wide_columns(args.channels));
+  shift.repeat(args.channels, wide_columns(args.channels));
+  const auto run = relu ? (args.residual ? affine<true, true> : affine<true, false>) : (args.residual ? affine<false, true> : affine<false, false>);
+  run(args, scale.values, shift.values);
 }
 
 void batch_norm_forward(const BatchNormForward& args) {
   for_channel_groups(args.rows, args.channels, Statistics{args});
-  float scale[kMostChannels], shift[kMostChannels];
+  Coefficients scale, shift;
   for (int64_t c = 0; c < args.channels; ++c) {
-    scale[c] = args.weight[c] * args.inverse_deviation[c];
-    shift[c] = args.bias[c] - args.mean[c] * scale[c];
+    scale.values[c] = args.weight[c] * args.inverse_deviation[c];
+    shift.values[c] = args.bias[c] - args.mean[c] * scale.values[c];
   }
-  affine({args.rows, args.channels, args.x, args.residual, args.y, scale, shift}, args.relu);
+  affine({args.rows, args.channels, args.x, args.residual, args.y}, args.relu, scale, shift);
 }
 
 void batch_norm_apply(const BatchNormApply& args) {
-  float scale[kMostChannels], shift[kMostChannels];
+  Coefficients scale, shift;
   for (int64_t c = 0; c < args.channels; ++c) {
-    scale[c] = args.weight[c] / __builtin_sqrtf(args.variance[c] + args.epsilon);
-    shift[c] = args.bias[c] - args.mean[c] * scale[c];
+    scale.values[c] = args.weight[c] / __builtin_sqrtf(args.variance[c] + args.epsilon);
+    shift.values[c] = args.bias[c] - args.mean[c] * scale.values[c];
   }
-  affine({args.rows, args.channels, args.x, args.residual, args.y, scale, shift}, args.relu);
+  affine({args.rows, args.channels, args.x, args.residual, args.y}, args.relu, scale, shift);
 }
 
-template <bool kRelu>
+/// How the backward pass knows where ReLU let a value through.
+enum class Mask { none, from_result, from_input };
+
+/// The gradient before ReLU. scale and shift are the forward pass's.
+template <Mask kMask>
+inline float before_relu(float dy, float x, float y, float scale, float shift) {
+  if constexpr (kMask == Mask::none) return dy;
+  const float value = kMask == Mask::from_result ? y : x * scale + shift;
+  return value > 0.0f ? dy : 0.0f;
+}
+
+template <Mask kMask>
 struct ParameterGradients {
   const BatchNormBackward& args;
 
   template <bool kFull>
   void operator()(int64_t channel, int64_t count) const {
-    const float *x = args.x + channel, *y = args.y + channel, *dy = args.dy + channel;
+    const float *x = args.x + channel, *dy = args.dy + channel;
+    const float* y = kMask == Mask::from_result ? args.y + channel : x;
     const int64_t stride = args.channels;
-    float mean[kLanes] = {};
-    for (int64_t c = 0; c < count; ++c) mean[c] = args.mean[channel + c];
-    double sum[kLanes], product[kLanes];
+    float mean[kChannelLanes] = {}, scale[kChannelLanes] = {}, shift[kChannelLanes] = {};
+    for (int64_t c = 0; c < count; ++c) {
+      mean[c] = args.mean[channel + c];
+      scale[c] = args.weight[channel + c] * args.inverse_deviation[channel + c];
+      shift[c] = args.bias[channel + c] - mean[c] * scale[c];
+    }
+    double sum[kChannelLanes], product[kChannelLanes];
     two_sums<kFull>(args.rows, count, sum, product, [&](int64_t row, int64_t c, float& a, float& b) {
       const int64_t at = row * stride + c;
-      const float gradient = kRelu ? (y[at] > 0.0f ? dy[at] : 0.0f) : dy[at];
+      const float gradient = before_relu<kMask>(dy[at], x[at], y[at], scale[c], shift[c]);
       a += gradient;
       b += gradient * (x[at] - mean[c]);
     });
@@ -146,50 +164,54 @@ struct ParameterGradients {
   }
 };
 
-/// dx = g * scale + x * slope + offset, the coefficients a channel's own.
+/// dx = g * scale + x * slope + offset, the coefficients a channel's own; shift is the forward pass's.
 struct InputGradient {
-  const float* scale;
-  const float* slope;
-  const float* offset;
+  Coefficients scale, shift, slope, offset;
 };
 
-template <bool kRelu, bool kResidual>
+template <Mask kMask, bool kResidual>
 void input_gradient(const BatchNormBackward& args, const InputGradient& k) {
-  parallel_for(args.rows, args.channels, [&](int64_t row) {
-    const int64_t begin = row * args.channels;
-    const float *x = args.x + begin, *y = args.y + begin, *dy = args.dy + begin;
+  for_wide_rows(args.rows, args.channels, [&](int64_t begin, int64_t count) {
+    const float *x = args.x + begin, *dy = args.dy + begin;
+    const float* y = kMask == Mask::from_result ? args.y + begin : x;
     float *dx = args.dx + begin, *dresidual = kResidual ? args.dresidual + begin : nullptr;
-    const float *scale = k.scale, *slope = k.slope, *offset = k.offset;
+    const float *scale = k.scale.values, *shift = k.shift.values, *slope = k.slope.values, *offset = k.offset.values;
 #pragma GCC ivdep
-    for (int64_t c = 0; c < args.channels; ++c) {
-      const float gradient = kRelu ? (y[c] > 0.0f ? dy[c] : 0.0f) : dy[c];
+    for (int64_t c = 0; c < count; ++c) {
+      const float gradient = before_relu<kMask>(dy[c], x[c], y[c], scale[c], shift[c]);
       dx[c] = gradient * scale[c] + x[c] * slope[c] + offset[c];
       if constexpr (kResidual) dresidual[c] = gradient;
     }
   });
 }
 
-void batch_norm_backward(const BatchNormBackward& args) {
-  if (args.relu) {
-    for_channel_groups(args.rows, args.channels, ParameterGradients<true>{args});
-  } else {
-    for_channel_groups(args.rows, args.channels, ParameterGradients<false>{args});
-  }
-  float scale[kMostChannels], slope[kMostChannels], offset[kMostChannels];
+template <Mask kMask>
+void backward(const BatchNormBackward& args) {
+  for_channel_groups(args.rows, args.channels, ParameterGradients<kMask>{args});
+  InputGradient k;
   const auto rows = static_cast<float>(args.rows);
   for (int64_t c = 0; c < args.channels; ++c) {
-    const float inverse = args.inverse_deviation[c];
-    scale[c] = args.weight[c] * inverse;
-    slope[c] = -scale[c] * inverse * args.dweight[c] / rows;
-    offset[c] = -scale[c] * args.dbias[c] / rows - slope[c] * args.mean[c];
+    const float inverse = args.inverse_deviation[c], scale = args.weight[c] * inverse;
+    const float slope = -scale * inverse * args.dweight[c] / rows;
+    k.scale.values[c] = scale;
+    k.shift.values[c] = args.bias[c] - args.mean[c] * scale;
+    k.slope.values[c] = slope;
+    k.offset.values[c] = -scale * args.dbias[c] / rows - slope * args.mean[c];
   }
-  const InputGradient k{scale, slope, offset};
-  if (args.relu) return args.dresidual ? input_gradient<true, true>(args, k) : input_gradient<true, false>(args, k);
-  return args.dresidual ? input_gradient<false, true>(args, k) : input_gradient<false, false>(args, k);
+  for (Coefficients* each : {&k.scale, &k.shift, &k.slope, &k.offset}) each->repeat(args.channels, wide_columns(args.channels));
+  return args.dresidual ? input_gradient<kMask, true>(args, k) : input_gradient<kMask, false>(args, k);
+}
+
+void batch_norm_backward(const BatchNormBackward& args) {
+  if (!args.relu) return backward<Mask::none>(args);
+  return args.y ? backward<Mask::from_result>(args) : backward<Mask::from_input>(args);
 }
 
 }  // namespace
 
-NormalisationKernels normalisation_kernels() { return {batch_norm_forward, batch_norm_apply, batch_norm_backward}; }
+NormalisationKernels normalisation_kernels() { 
+  return {batch_norm_forward, batch_norm_apply,   batch_norm_backward, layer_norm_forward,
+          layer_norm_backward, group_norm_forward, group_norm_backward};
+}
 
 TESSERA_ISA_END

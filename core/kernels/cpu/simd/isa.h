@@ -5,6 +5,7 @@
 #pragma once
 
 #include "core/kernels/cpu/direct/tile.h"
+#include "core/kernels/cpu/direct/winograd.h"
 #include "core/kernels/kernels.h"
 
 #define TESSERA_ISA_BEGIN namespace tessera::cpu::TESSERA_ISA {
@@ -18,9 +19,23 @@ LossKernels loss_kernels();
 NormalisationKernels normalisation_kernels();
 OptimizerKernels optimizer_kernels();
 SummationKernels summation_kernels();
+SoftmaxKernels softmax_kernels();
+EmbeddingKernels embedding_kernels();
+ArithmeticKernels arithmetic_kernels();
+ReductionKernels reduction_kernels();
+GatherKernels gather_kernels();
+BinPoolingKernels bin_pooling_kernels();
 TileKernels tile_kernels();
-/// bias_add and column_sums; matmul itself is oneDNN's.
-void bias_add(const BiasAdd&);
+WinogradKernels winograd_kernels();
+/// out[rows, columns] += bias[columns], in place.
+void add_bias(int64_t rows, int64_t columns, const float* bias, float* out);
 void column_sums(const ColumnSums&);
+/// Members of tables that are made elsewhere.
+void element_loss_forward(ElementLoss, const ElementLossForward&);
+void element_loss_backward(ElementLoss, const ElementLossBackward&);
+void layer_norm_forward(const LayerNormForward&);
+void layer_norm_backward(const LayerNormBackward&);
+void group_norm_forward(const GroupNormForward&);
+void group_norm_backward(const GroupNormBackward&);
 
 TESSERA_ISA_END

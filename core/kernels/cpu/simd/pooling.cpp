@@ -155,7 +155,8 @@ void max_forward(const MaxPoolForward& args) {
 
 /// Windows that lie side by side and begin at the image's corner: every pixel belongs to one of them, or to none at the far edges.
 bool is_tiling(const PoolingGeometry& g) {
-  return g.stride_height == g.kernel_height && g.stride_width == g.kernel_width && g.padding_height == 0 && g.padding_width == 0;
+  return g.stride_height == g.kernel_height && g.stride_width == g.kernel_width && g.padding_height == 0 && g.padding_width == 0 &&
+         g.out_height * g.kernel_height <= g.in_height && g.out_width * g.kernel_width <= g.in_width;
 }
 
 /// One row of the image, covered by row `ky` of windows: dx = gradient(out element, place, Value{}). The rooms are elements from
@@ -191,12 +192,13 @@ inline void spread_tiling(const PoolingGeometry& g, float* dx, Gradient gradient
   __builtin_memset(dx + covered_rows, 0, static_cast<size_t>(end - covered_rows) * sizeof(float));
 }
 
-/// dx += gradient(...) over all windows; for windows that overlap.
-template <typename Gradient>
-inline void spread_any(const PoolingGeometry& g, float* dx, Gradient gradient) {
+/// dx += gradient_of(window)(...) over all windows; for windows that overlap.
+template <typename GradientOf>
+inline void spread_any(const PoolingGeometry& g, float* dx, GradientOf gradient_of) {
   __builtin_memset(dx, 0, static_cast<size_t>(in_elements(g)) * sizeof(float));
   for_each_window(g, [&](const Site& site) {
     const int64_t room = room_of(site);
+    const auto gradient = gradient_of(site);
     for (int64_t ky = site.rows.begin; ky < site.rows.end; ++ky) {
       for (int64_t kx = site.columns.begin; kx < site.columns.end; ++kx) {
         float* to = dx + site.in(ky, kx);
@@ -209,31 +211,45 @@ inline void spread_any(const PoolingGeometry& g, float* dx, Gradient gradient) {
   });
 }
 
-template <typename Gradient>
-inline void spread(const PoolingGeometry& g, float* dx, Gradient gradient) {
-  return is_tiling(g) ? spread_tiling(g, dx, gradient) : spread_any(g, dx, gradient);
-}
-
 void max_backward(const MaxPoolBackward& args) {
   const PoolingGeometry& g = args.geometry;
   parallel_for(g.batch, in_elements(g), [&](int64_t image) {
     const float* dy = args.dy + image * out_elements(g);
     const uint8_t* argmax = args.argmax + image * out_elements(g);
-    spread(g, args.dx + image * in_elements(g), [=](int64_t out, int32_t place, auto kind) {
+    const auto gradient = [=](int64_t out, int32_t place, auto kind) {
       using Value = decltype(kind);
       const auto mine = load_bytes<typename Maximum<Value>::Integer>(argmax + out) == place;
       return mine ? load<Value>(dy + out) : Value{};
-    });
+    };
+    float* dx = args.dx + image * in_elements(g);
+    if (is_tiling(g)) {
+      spread_tiling(g, dx, gradient);
+    } else {
+      spread_any(g, dx, [=](const Site&) { return gradient; });
+    }
   });
+}
+
+/// Of `kernel` places along one dim, those that the mean counts.
+int64_t counted(const Window& window, int64_t kernel, int64_t padding, int64_t size, bool padding_counts) {
+  if (!padding_counts) return window.end - window.begin;
+  return window.origin + kernel > size + padding ? size + padding - window.origin : kernel;
+}
+
+float scale_of(const Site& site, bool padding_counts) {
+  const PoolingGeometry& g = site.g;
+  const int64_t rows = counted(site.rows, g.kernel_height, g.padding_height, g.in_height, padding_counts);
+  const int64_t columns = counted(site.columns, g.kernel_width, g.padding_width, g.in_width, padding_counts);
+  return 1.0f / static_cast<float>(rows * columns);
 }
 
 void average_forward(const AveragePoolForward& args) {
   const PoolingGeometry& g = args.geometry;
-  const float scale = 1.0f / static_cast<float>(g.kernel_height * g.kernel_width);
   parallel_for(g.batch, in_elements(g), [&](int64_t image) {
     const float* x = args.x + image * in_elements(g);
     float* y = args.y + image * out_elements(g);
     for_each_window(g, [&](const Site& site) {
+      const float scale = scale_of(site, args.padding_counts);
       for_each_channel(g.channels, room_of(site), [&](auto kind, int64_t c) {
         using Value = decltype(kind);
         Value sum{};
@@ -248,10 +264,17 @@ void average_forward(const AveragePoolForward& args) {
 
 void average_backward(const AveragePoolBackward& args) {
   const PoolingGeometry& g = args.geometry;
-  const float scale = 1.0f / static_cast<float>(g.kernel_height * g.kernel_width);
   parallel_for(g.batch, in_elements(g), [&](int64_t image) {
     const float* dy = args.dy + image * out_elements(g);
-    spread(g, args.dx + image * in_elements(g), [=](int64_t out, int32_t, auto kind) { return load<decltype(kind)>(dy + out) * scale; });
+    const auto gradient = [=](float scale) {
+      return [=](int64_t out, int32_t, auto kind) { return load<decltype(kind)>(dy + out) * scale; };
+    };
+    float* dx = args.dx + image * in_elements(g);
+    if (is_tiling(g)) {
+      spread_tiling(g, dx, gradient(1.0f / static_cast<float>(g.kernel_height * g.kernel_width)));
+    } else {
+      spread_any(g, dx, [&](const Site& site) { return gradient(scale_of(site, args.padding_counts)); });
+    }
   });
 }
 

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+// Additions between tiles and points (direct/winograd.h). Channels are taken a vector at a time, the rest one by one.
+#include "core/kernels/cpu/direct/winograd.h"
+
+#include "core/kernels/cpu/simd/vector.h"
+
+TESSERA_ISA_BEGIN
+namespace {
+
+/// body.operator()<Value>(channel) over all channels.
+template <typename Body>
+inline void for_channels(int64_t channels, Body body) {
+  int64_t channel = 0;
+  for (; channel + kLanes <= channels; channel += kLanes) body.template operator()<Vector>(channel);
+  for (; channel < channels; ++channel) body.template operator()<float>(channel);
+}
+
+/// One of the four rows of points: sums of two rows of pixels first, then of columns; neighbours share two columns.
+template <int kRow, typename Value>
+inline void input_points(const WinogradInput& input, const WinogradTiles& tiles, int64_t channel) {
+  constexpr int kFirst[] = {0, 1, 2, 1}, kSecond[] = {2, 2, 1, 3};
+  const float *first = input.rows[kFirst[kRow]] + channel, *second = input.rows[kSecond[kRow]] + channel;
+  const auto column = [&](int64_t x) -> Value {
+    if (x < 0 || x >= input.width) return Value{};
+    const Value a = load<Value>(first + x * tiles.channels), b = load<Value>(second + x * tiles.channels);
+    return kRow == 1 ? a + b : a - b;
+  };
+  float* out = tiles.points + 4 * kRow * tiles.point_step + channel;
+  Value a = column(input.first_column), b = column(input.first_column + 1);
+  for (int64_t t = 0; t < tiles.tiles; ++t, out += tiles.tile_step) {
+    const int64_t x = input.first_column + 2 * t;
+    const Value c = column(x + 2), d = column(x + 3);
+    store(out, a - c);
+    store(out + tiles.point_step, b + c);
+    store(out + 2 * tiles.point_step, c - b);
+    store(out + 3 * tiles.point_step, b - d);
+    a = c;
+    b = d;
+  }
+}
+
+void input(const WinogradInput& input, const WinogradTiles& tiles) {
+  for_channels(tiles.channels, [&]<typename Value>(int64_t channel) {
+    input_points<0, Value>(input, tiles, channel);
+    input_points<1, Value>(input, tiles, channel);
+    input_points<2, Value>(input, tiles, channel);
+    input_points<3, Value>(input, tiles, channel);
+  });
+}
+
+void gradient(const float* const (&rows)[2], int64_t width, const WinogradTiles& tiles) {
+  for_channels(tiles.channels, [&]<typename Value>(int64_t channel) {
+    float* out = tiles.points + channel;
+    for (int64_t t = 0; t < tiles.tiles; ++t, out += tiles.tile_step) {
+      const int64_t at = 2 * t * tiles.channels + channel;
+      const bool both = 2 * t + 1 < width;
+      const Value a = load<Value>(rows[0] + at), b = both ? load<Value>(rows[0] + at + tiles.channels) : Value{};
+      const Value c = load<Value>(rows[1] + at), d = both ? load<Value>(rows[1] + at + tiles.channels) : Value{};
+      const auto put = [&](int row, Value left, Value right) {
+        float* to = out + 4 * row * tiles.point_step;
+        store(to, left);
+        store(to + tiles.point_step, left + right);
+        store(to + 2 * tiles.point_step, left - right);
+        store(to + 3 * tiles.point_step, right);
+      };
+      put(0, a, b);
+      put(1, a + c, b + d);
+      put(2, a - c, b - d);
+      put(3, c, d);
+    }
+  });
+}
+
+void output(const WinogradTiles& tiles, const WinogradOutput& output) {
+  for_channels(tiles.channels, [&]<typename Value>(int64_t channel) {
+    const Value bias = output.bias ? load<Value>(output.bias + channel) : Value{};
+    const float* in = tiles.points + channel;
+    for (int64_t t = 0; t < tiles.tiles; ++t, in += tiles.tile_step) {
+      Value upper[4], lower[4];
+#pragma GCC unroll 4
+      for (int column = 0; column < 4; ++column) {
+        const auto point = [&](int row) { return load<Value>(in + (4 * row + column) * tiles.point_step); };
+        const Value second = point(1), third = point(2);
+        upper[column] = point(0) + second + third;
+        lower[column] = second - third - point(3);
+      }
+      const int64_t at = 2 * t * tiles.channels + channel;
+      const auto put = [&](float* row, const Value(&sums)[4]) {
+        store(row + at, sums[0] + sums[1] + sums[2] + bias);
+        if (2 * t + 1 < output.width) store(row + at + tiles.channels, sums[1] - sums[2] - sums[3] + bias);
+      };
+      put(output.rows[0], upper);
+      if (output.rows[1]) put(output.rows[1], lower);
+    }
+  });
+}
+
+/// Three values to four points.
+template <typename Value>
+inline void weight_points(const Value (&g)[3], Value (&points)[4]) {
+  const Value outer = g[0] + g[2];
+  points[0] = g[0];
+  points[1] = 0.5f * (outer + g[1]);
+  points[2] = 0.5f * (outer - g[1]);
+  points[3] = g[2];
+}
+
+constexpr int64_t kColumnsAtOnce = 64;
+
+void weight(const WinogradWeight& args) {
+  for (int64_t first = 0; first < args.out; first += kColumnsAtOnce) {
+    const int64_t count = args.out - first < kColumnsAtOnce ? args.out - first : kColumnsAtOnce;
+    for (int64_t in = 0; in < args.in; ++in) {
+      float window[9][kColumnsAtOnce];
+      for (int64_t c = 0; c < count; ++c) {
+        const float* from = args.weight + (first + c) * args.out_step + in * args.in_step;
+        for (int place = 0; place < 9; ++place) window[args.flipped ? 8 - place : place][c] = from[place];
+      }
+      for_channels(count, [&]<typename Value>(int64_t c) {
+        Value rows[3][4];  // [window's row][point's column]
+        for (int row = 0; row < 3; ++row) {
+          const Value values[3] = {load<Value>(&window[3 * row][c]), load<Value>(&window[3 * row + 1][c]), load<Value>(&window[3 * row + 2][c])};
+          weight_points<Value>(values, rows[row]);
+        }
+        for (int column = 0; column < 4; ++column) {
+          Value points[4];
+          weight_points<Value>({rows[0][column], rows[1][column], rows[2][column]}, points);
+          for (int row = 0; row < 4; ++row) store(args.points + (4 * row + column) * args.point_step + in * args.row_step + first + c, points[row]);
+        }
+      });
+    }
+  }
+}
+
+void add_to(int64_t elements, const float* terms, double* sums) {
+#pragma GCC ivdep
+  for (int64_t i = 0; i < elements; ++i) sums[i] += static_cast<double>(terms[i]);
+}
+
+}  // namespace
+
+WinogradKernels winograd_kernels() { return {input, gradient, output, weight, add_to}; }
+
+TESSERA_ISA_END

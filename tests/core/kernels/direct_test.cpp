@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: Apache-2.0
+// Direct and Winograd convolutions against sums in double precision, for every geometry whether or not they would be preferred there.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "core/kernels/cpu/direct/direct.h"
+#include "core/kernels/cpu/direct/winograd.h"
+#include "core/kernels/cpu/onednn/onednn.h"
+#include "tests/core/kernels/instruction_sets.h"
+
+namespace tessera::test {
+namespace {
+
+using Floats = std::vector<float>;
+using Doubles = std::vector<double>;
+
+struct Case {
+  int64_t batch, in, height, width, out, kernel_height, kernel_width, stride_height, stride_width, padding_height, padding_width;
+
+  ConvolutionGeometry geometry() const {
+    return {batch, in, height, width, out, (height + 2 * padding_height - kernel_height) / stride_height + 1,
+            (width + 2 * padding_width - kernel_width) / stride_width + 1, kernel_height, kernel_width, stride_height, stride_width,
+            padding_height, padding_width, 1, 1, 1};
+  }
+};
+
+void PrintTo(const Case& c, std::ostream* out) {
+  *out << c.batch << " x " << c.in << " x " << c.height << " x " << c.width << " -> " << c.out << ", kernel " << c.kernel_height << " x "
+       << c.kernel_width << ", stride " << c.stride_height << " x " << c.stride_width << ", padding " << c.padding_height << " x " << c.padding_width;
+}
+
+/// body(x place, weight place, y place) for every product of the convolution.
+template <typename Body>
+void for_each_product(const ConvolutionGeometry& g, Body body) {
+  for (int64_t n = 0; n < g.batch; ++n)
+    for (int64_t oh = 0; oh < g.out_height; ++oh)
+      for (int64_t ow = 0; ow < g.out_width; ++ow)
+        for (int64_t ky = 0; ky < g.kernel_height; ++ky)
+          for (int64_t kx = 0; kx < g.kernel_width; ++kx) {
+            const int64_t h = oh * g.stride_height + ky - g.padding_height, w = ow * g.stride_width + kx - g.padding_width;
+            if (h < 0 || h >= g.in_height || w < 0 || w >= g.in_width) continue;
+            for (int64_t c = 0; c < g.in_channels; ++c)
+              for (int64_t o = 0; o < g.out_channels; ++o)
+                body(static_cast<size_t>(((n * g.in_height + h) * g.in_width + w) * g.in_channels + c),
+                     static_cast<size_t>(((o * g.in_channels + c) * g.kernel_height + ky) * g.kernel_width + kx),
+                     static_cast<size_t>(((n * g.out_height + oh) * g.out_width + ow) * g.out_channels + o));
+          }
+}
+
+/// Exactly as large as they must be, so that an address sanitizer sees every element read or written too much.
+struct Problem {
+  explicit Problem(const ConvolutionGeometry& geometry)
+      : g(geometry),
+        x(noise(g.batch * g.in_height * g.in_width * g.in_channels, 1)),
+        weight(noise(g.out_channels * g.in_channels * g.kernel_height * g.kernel_width, 2)),
+        bias(noise(g.out_channels, 3)),
+        dy(noise(g.batch * g.out_height * g.out_width * g.out_channels, 4)) {}
+
+  ConvolutionGeometry g;
+  Floats x, weight, bias, dy;
+};
+
+struct Results {
+  Floats y, dx, dweight, dbias;
+  bool operator==(const Results&) const = default;
+};
+
+Results run(const Problem& p, const ConvolutionKernels& kernels) {
+  Results r{Floats(p.dy.size(), NAN), Floats(p.x.size(), NAN), Floats(p.weight.size(), NAN), Floats(p.bias.size(), NAN)};
+  PackedWeight packed;
+  kernels.forward({p.g, p.x.data(), p.weight.data(), p.bias.data(), r.y.data(), &packed, 1});
+  kernels.backward_data({p.g, p.dy.data(), p.weight.data(), r.dx.data(), &packed, 1});
+  kernels.backward_weight({p.g, p.x.data(), p.dy.data(), r.dweight.data(), r.dbias.data()});
+  return r;
+}
+
+ConvolutionKernels direct_kernels() { return {cpu::direct::forward, cpu::direct::backward_data, cpu::direct::backward_weight}; }
+ConvolutionKernels winograd_kernels() { return {cpu::winograd::forward, cpu::winograd::backward_data, cpu::winograd::backward_weight}; }
+
+struct References {
+  explicit References(const Problem& p) : y(p.dy.size()), dx(p.x.size()), dweight(p.weight.size()), dbias(p.bias.size()) {
+    for (size_t i = 0; i < y.size(); ++i) {
+      y[i] = static_cast<double>(p.bias[i % p.bias.size()]);
+      dbias[i % p.bias.size()] += static_cast<double>(p.dy[i]);
+    }
+    for_each_product(p.g, [&](size_t in, size_t weight, size_t out) {
+      y[out] += static_cast<double>(p.x[in]) * static_cast<double>(p.weight[weight]);
+      dx[in] += static_cast<double>(p.dy[out]) * static_cast<double>(p.weight[weight]);
+      dweight[weight] += static_cast<double>(p.dy[out]) * static_cast<double>(p.x[in]);
+    });
+  }
+
+  Doubles y, dx, dweight, dbias;
+};
+
+/// Relative to the largest result, or to what sums of so many numbers of either sign come to where they happen to cancel.
+double worst_error(const Floats& got, const Doubles& want, int64_t terms) {
+  double largest = 0.5 * std::sqrt(static_cast<double>(terms)), worst = 0.0;
+  for (double value : want) largest = std::max(largest, std::fabs(value));
+  for (size_t i = 0; i < got.size(); ++i) worst = std::max(worst, std::isnan(got[i]) ? 1.0 : std::fabs(static_cast<double>(got[i]) - want[i]));
+  return worst == 0.0 ? 0.0 : worst / largest;  // no terms at all: nothing but zeros
+}
+
+double mean_square_error(const Floats& got, const Doubles& want) {
+  double sum = 0.0;
+  for (size_t i = 0; i < got.size(); ++i) sum += (static_cast<double>(got[i]) - want[i]) * (static_cast<double>(got[i]) - want[i]);
+  return sum / static_cast<double>(got.size());
+}
+
+std::vector<Case> cases() {
+  std::vector<Case> cases = {
+      {0, 3, 5, 5, 4, 3, 3, 1, 1, 1, 1},    {5, 1, 28, 28, 6, 5, 5, 1, 1, 2, 2},  {9, 6, 14, 14, 16, 5, 5, 1, 1, 0, 0},
+      {1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0},    {2, 3, 33, 31, 64, 7, 7, 2, 2, 3, 3}, {1, 2, 5, 7, 3, 1, 1, 3, 2, 2, 1},
+      {2, 40, 6, 5, 75, 3, 2, 1, 2, 1, 0},  {1, 4, 6, 6, 37, 1, 1, 1, 1, 0, 0},   {3, 2, 9, 9, 2, 2, 2, 4, 5, 0, 1},
+      {1, 1, 2000, 3, 1, 3, 3, 1, 1, 1, 1}, {6, 5, 5, 5, 5, 5, 5, 1, 1, 4, 4},    {4, 16, 8, 8, 16, 3, 3, 1, 1, 1, 1},
+  };
+  // Every number of channels that leaves another tail, with kernels, strides and paddings that go round beside it.
+  int64_t turn = 0;
+  for (const int64_t in : {1, 2, 3, 4, 5, 6, 7, 8, 9, 16}) {
+    for (const int64_t out : {1, 3, 6, 8, 9, 16, 17}) {
+      const int64_t kernel = 1 + turn % 5, stride = 1 + turn % 3, height = 5 + (turn * 7) % 13, width = 5 + (turn * 5) % 11;
+      cases.push_back({1 + turn % 6, in, height, width, out, kernel, 1 + (turn / 2) % 4, stride, 1 + (turn / 3) % 2, turn % 3, (turn / 4) % 3});
+      ++turn;
+    }
+  }
+  return cases;
+}
+
+class Direct : public testing::TestWithParam<Case> {
+ protected:
+  void TearDown() override { set_kernel_threads(1); }
+};
+
+void expect_double_precision(const Case& c, const ConvolutionKernels& kernels) {
+  const Problem problem(c.geometry());
+  set_kernel_threads(1);
+  const Results got = run(problem, kernels);
+  const References want(problem);
+  const ConvolutionGeometry& g = problem.g;
+  const int64_t kernel = g.kernel_height * g.kernel_width, pixels = g.batch * g.out_height * g.out_width;
+  EXPECT_LT(worst_error(got.y, want.y, kernel * g.in_channels), 2e-6);
+  EXPECT_LT(worst_error(got.dx, want.dx, kernel * g.out_channels), 2e-6);
+  EXPECT_LT(worst_error(got.dweight, want.dweight, pixels), 2e-6);
+  EXPECT_LT(worst_error(got.dbias, want.dbias, pixels), 2e-6);
+}
+
+void expect_same_bits(const Case& c, const ConvolutionKernels& kernels) {
+  const Problem problem(c.geometry());
+  set_kernel_threads(1);
+  const Results alone = run(problem, kernels);
+  for (const int threads : {2, 3, 7}) {
+    set_kernel_threads(threads);
+    EXPECT_TRUE(run(problem, kernels) == alone) << threads << " threads";
+  }
+}
+
+TEST_P(Direct, EqualsDoublePrecision) { expect_double_precision(GetParam(), direct_kernels()); }
+TEST_P(Direct, SameBitsForAnyNumberOfThreads) { expect_same_bits(GetParam(), direct_kernels()); }
+
+INSTANTIATE_TEST_SUITE_P(Geometries, Direct, testing::ValuesIn(cases()));
+
+/// Odd and even sizes, one tile and many, all paddings, tails of channels, strips within an image and over several.
+std::vector<Case> winograd_cases() {
+  std::vector<Case> cases = {{0, 3, 5, 5, 4, 3, 3, 1, 1, 1, 1},     {1, 1, 3, 3, 1, 3, 3, 1, 1, 0, 0},    {1, 1, 1, 1, 1, 3, 3, 1, 1, 1, 1},
+                             {3, 16, 32, 32, 16, 3, 3, 1, 1, 1, 1}, {13, 64, 8, 8, 64, 3, 3, 1, 1, 1, 1}, {2, 5, 4, 130, 7, 3, 3, 1, 1, 1, 1},
+                             {40, 9, 6, 7, 33, 3, 3, 1, 1, 1, 1},   {2, 4, 1, 9, 3, 3, 3, 1, 1, 2, 0},    {3, 40, 7, 5, 75, 3, 3, 1, 1, 0, 2}};
+  int64_t turn = 0;
+  for (const int64_t in : {1, 3, 4, 8, 15, 16, 17}) {
+    for (const int64_t out : {1, 6, 8, 17}) {
+      cases.push_back({1 + turn % 6, in, 3 + (turn * 7) % 13, 3 + (turn * 5) % 11, out, 3, 3, 1, 1, turn % 3, (turn / 3) % 3});
+      ++turn;
+    }
+  }
+  return cases;
+}
+
+class Winograd : public Direct {};
+
+TEST_P(Winograd, EqualsDoublePrecision) { expect_double_precision(GetParam(), winograd_kernels()); }
+TEST_P(Winograd, SameBitsForAnyNumberOfThreads) { expect_same_bits(GetParam(), winograd_kernels()); }
+
+/// Whatever else is in the batch: results and gradients of an image are those that it has alone.
+TEST_P(Winograd, AnImageDoesNotDependOnItsPlace) {
+  Case c = GetParam();
+  const Problem problem(c.geometry());
+  const Results all = run(problem, winograd_kernels());
+  c.batch = 1;
+  Problem single(c.geometry());
+  single.weight = problem.weight;
+  single.bias = problem.bias;
+  for (size_t image = 0; image < static_cast<size_t>(GetParam().batch); ++image) {
+    const auto copy_part = [&](const Floats& from, Floats& to) { std::copy_n(from.begin() + static_cast<ptrdiff_t>(image * to.size()), to.size(), to.begin()); };
+    copy_part(problem.x, single.x);
+    copy_part(problem.dy, single.dy);
+    const Results got = run(single, winograd_kernels());
+    Floats y = got.y, dx = got.dx;
+    copy_part(all.y, y);
+    copy_part(all.dx, dx);
+    EXPECT_TRUE(y == got.y && dx == got.dx) << "image " << image;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Geometries, Winograd, testing::ValuesIn(winograd_cases()));
+
+TEST(DirectThreads, SameBitsWhereThereIsEnoughToSplit) {
+  const Problem problem(Case{22, 6, 20, 20, 9, 5, 5, 1, 1, 2, 2}.geometry());
+  set_kernel_threads(1);
+  const Results alone = run(problem, direct_kernels());
+  for (const int threads : {2, 3, 5}) {
+    set_kernel_threads(threads);
+    EXPECT_TRUE(run(problem, direct_kernels()) == alone) << threads << " threads";
+  }
+  set_kernel_threads(1);
+}
+
+TEST(DirectPrecision, GradientsOfWeightsAreAtLeastAsPreciseAsOneDnns) {
+  for (const Case& c : {Case{32, 1, 28, 28, 6, 5, 5, 1, 1, 2, 2}, Case{32, 6, 14, 14, 16, 5, 5, 1, 1, 0, 0}, Case{16, 3, 32, 32, 16, 3, 3, 1, 1, 1, 1}}) {
+    const Problem problem(c.geometry());
+    const References want(problem);
+    const Results ours = run(problem, direct_kernels()), theirs = run(problem, cpu::onednn::convolution_kernels());
+    EXPECT_LE(mean_square_error(ours.dweight, want.dweight), 1.1 * mean_square_error(theirs.dweight, want.dweight)) << testing::PrintToString(c);
+    EXPECT_LE(mean_square_error(ours.dbias, want.dbias), 1.1 * mean_square_error(theirs.dbias, want.dbias)) << testing::PrintToString(c);
+    RecordProperty("ratio", std::to_string(mean_square_error(ours.dweight, want.dweight) / mean_square_error(theirs.dweight, want.dweight)));
+  }
+}
+
+TEST(DirectChoice, LeavesGroupsAndDilationToOneDnn) {
+  using cpu::direct::Direction, cpu::direct::Method, cpu::direct::method_for;
+  ConvolutionGeometry g = Case{8, 6, 14, 14, 12, 3, 3, 1, 1, 1, 1}.geometry();
+  for (const Direction direction : {Direction::forward, Direction::backward_data, Direction::backward_weight}) {
+    EXPECT_EQ(method_for(g, direction), Method::direct);
+    ConvolutionGeometry grouped = g, dilated = g;
+    grouped.groups = 2;
+    dilated.dilation_width = 2;
+    EXPECT_EQ(method_for(grouped, direction), Method::library);
+    EXPECT_EQ(method_for(dilated, direction), Method::library);
+  }
+}
+
+}  // namespace
+}  // namespace tessera::test

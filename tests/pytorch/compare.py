@@ -1,0 +1,91 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Tessera beside PyTorch on the same models, weights and batches, in one run: logits, gradients and the losses of 20 steps against
+PyTorch in float64 and f32; step times in turns; the cost of the tape. Run it through scripts/compare_pytorch, which makes what it needs."""
+
+import argparse
+import pathlib
+import sys
+
+import torch
+
+import accuracy
+import speed
+from models import CASES
+from ours import Ours
+
+
+def data_of(case, path, samples):
+    """What Ours takes: tensors of a fixed formula, or the recipe's block for the given file or folder."""
+    if path is None:
+        return case.formula_data(samples)
+    if path.is_dir():
+        return {**case.folder_data, "root": str(path.resolve())}
+    return {"kind": "tensors", "train": str(path.resolve())}
+
+
+def compare_case(case, arguments, parts):
+    """Acceptance lines and speed lines."""
+    acceptance, targets = [], []
+
+    def start(samples):
+        return Ours(arguments.driver, case.recipe(samples, arguments.threads), data_of(case, arguments.data, accuracy.STEPS * samples), arguments.weights)
+
+    if "numbers" in parts:
+        with start(arguments.batch or case.accuracy_samples) as ours:
+            acceptance += [(case.name, *line) for line in accuracy.compare(case, ours)]
+        print(flush=True)
+    if "speed" in parts:
+        with start(arguments.batch or case.speed_samples) as ours:
+            targets.append((case.name, *speed.compare(case, ours, arguments.rounds, arguments.threads)))
+        print(flush=True)
+    return acceptance, targets
+
+
+def print_results(acceptance, targets):
+    for model, text, value, bound in acceptance:
+        print(f"{'PASS' if value <= bound else 'FAIL'}  {model}: {text}: {value:.3g} (at most {bound:g})")
+    for model, text, value, target in targets:
+        print(f"{'PASS' if value >= target else 'MISS'}  {model}: {text}: {value:.2f} (target: at least {target:g})")
+
+
+def parse():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--driver", required=True, help=argparse.SUPPRESS)
+    parser.add_argument("--tape-bench", required=True, help=argparse.SUPPRESS)
+    parser.add_argument("--model", choices=[*(case.name for case in CASES), "all"], default="all")
+    parser.add_argument("--only", default="numbers,speed,tape", help="comma-separated, of numbers, speed, tape (default: all)")
+    parser.add_argument("--data", type=pathlib.Path, help="safetensors file with inputs and targets, or a folder (lenet5: idx files, resnet20: "
+                        "CIFAR-10's binary files); needs --model; default: a fixed formula")
+    parser.add_argument("--weights", type=pathlib.Path, help="safetensors file to begin with; needs --model; default: our initialiser")
+    parser.add_argument("--batch", type=int, help="samples of a step (default: the model's own)")
+    parser.add_argument("--threads", type=int, default=1, help="of both sides (default: 1)")
+    parser.add_argument("--rounds", type=int, default=5, help="turns of each contestant in timings (default: 5)")
+    arguments = parser.parse_args()
+    if arguments.model == "all" and (arguments.data or arguments.weights):
+        parser.error("--data and --weights belong to one model: give --model, too")
+    return arguments
+
+
+def main():
+    arguments = parse()
+    parts = arguments.only.split(",")
+    torch.set_num_threads(arguments.threads)
+    torch.manual_seed(1)
+    print(f"PyTorch {torch.__version__}, {arguments.threads} thread(s)\n", flush=True)
+    acceptance, targets = [], []
+    for case in CASES:
+        if arguments.model in (case.name, "all"):
+            more_acceptance, more_targets = compare_case(case, arguments, parts)
+            acceptance += more_acceptance
+            targets += more_targets
+    if "tape" in parts:
+        torch.set_num_threads(1)
+        targets.append(("tape", *speed.compare_tape(arguments.tape_bench, arguments.rounds)))
+        print()
+    print_results(acceptance, targets)
+    return 0 if all(value <= bound for *_, value, bound in acceptance) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: Apache-2.0
+// Our side of scripts/compare_pytorch: runs parts of a recipe's training on request, so that another program can do the same beside it.
+// Usage: pytorch_driver RECIPE, with one quantum a step. Reads commands from standard input, a line each, and answers each with one
+// line that begins with "ok"; the first failure is an error line on standard error, and the end.
+//   weights FILE     writes the weights that training begins with
+//   batches N FILE   writes `inputs` and `targets` of the first N steps' batches, one after the other
+//   pass STEP FILE   forward and backward of a step's batch with those weights: `logits`, and `gradient.NAME` of the sum of losses
+//   train N          N steps from those weights: the mean loss of each
+//   time N           N more steps: the milliseconds of each, data not counted
+#include <fmt/format.h>
+
+#include <chrono>
+#include <iostream>
+#include <sstream>
+
+#include "core/autograd/engine.h"
+#include "core/checkpoint/export.h"
+#include "core/checkpoint/import.h"
+#include "core/checkpoint/model_state.h"
+#include "core/data/loader.h"
+#include "core/format/safetensors_writer.h"
+#include "core/kernels/kernels.h"
+#include "launcher/job/job.h"
+#include "launcher/job/together.h"
+#include "launcher/train/learner.h"
+#include "recipes/registry.h"
+
+namespace tessera::launcher {
+namespace {
+
+constexpr int64_t kTimedBatches = 4;  // that timed steps take turns with
+
+struct Weights {
+  explicit Weights(const config::Recipe& recipe, nn::Module& model) : parameters(model, static_cast<uint64_t>(recipe.run.seed)) {
+    if (recipe.init.weights) checkpoint::import_weights(checkpoint::weight_entries(parameters), *recipe.init.weights, recipe.init.strict);
+    parameters.values_changed();
+  }
+  nn::FlatParameters parameters;
+};
+
+void write_tensors(const std::string& path, const std::vector<std::pair<std::string, Tensor>>& tensors) {
+  std::vector<SafetensorsEntry> entries;
+  for (const auto& [name, tensor] : tensors) entries.push_back({name, tensor.dtype(), {tensor.shape().begin(), tensor.shape().end()}});
+  SafetensorsWriter writer(path, std::move(entries), {}, ErrorKind::data);
+  for (const auto& [name, tensor] : tensors) writer.write(tensor);
+  writer.close();
+}
+
+class Driver {
+ public:
+  explicit Driver(const std::string& recipe_file);
+  /// The numbers to answer with.
+  std::vector<double> run(const std::string& line);
+
+ private:
+  const config::Recipe& recipe() const { return job_.recipe(); }
+  void write_weights(const std::string& path);
+  void write_batches(int64_t steps, const std::string& path);
+  void pass(int64_t step, const std::string& path);
+  std::vector<double> train(int64_t steps);
+  std::vector<double> time(int64_t steps);
+  void start_learner();
+
+  distributed::Runtime runtime_;
+  Job job_;
+  std::unique_ptr<data::Loader> loader_;
+  std::unique_ptr<Learner> learner_;
+  int64_t steps_done_ = 0;
+};
+
+Driver::Driver(const std::string& recipe_file) : job_(load_job(recipe_file, {}, recipes::make_registry())) {
+  if (recipe().batch.quanta() != 1) throw Error(ErrorKind::usage, "a step has more than one quantum", "batch", "set micro_samples to global_samples");
+  set_kernel_threads(static_cast<int>(recipe().run.threads));
+  std::shared_ptr<const data::Dataset> dataset = recipes::open_dataset(recipe().data, "train");
+  recipes::check_data_fits(recipe(), *dataset);
+  const auto seed = static_cast<uint64_t>(recipe().run.seed);
+  auto sampler = std::make_shared<data::PermutationSampler>(dataset->samples(), seed);
+  const data::BatchGeometry batch{recipe().batch.global_samples, recipe().batch.micro_samples};
+  loader_ = std::make_unique<data::Loader>(std::move(dataset), std::move(sampler), batch, seed);
+}
+
+std::vector<double> Driver::run(const std::string& line) {
+  std::istringstream words(line);
+  std::string command, path;
+  int64_t number = 0;
+  words >> command;
+  const bool counted = command != "weights", named = command != "train" && command != "time";
+  if ((counted && !(words >> number)) || (named && !(words >> path))) throw Error(ErrorKind::usage, "a command lacks an argument", line);
+  if (command == "weights") return write_weights(path), std::vector<double>();
+  if (command == "batches") return write_batches(number, path), std::vector<double>();
+  if (command == "pass") return pass(number, path), std::vector<double>();
+  if (command == "train") return train(number);
+  if (command == "time") return time(number);
+  throw Error(ErrorKind::usage, "unknown command", line, "see the top of tests/pytorch/driver.cpp");
+}
+
+void Driver::write_weights(const std::string& path) {
+  const auto task = recipes::make_task(recipe());
+  const Weights weights(recipe(), task->model());
+  checkpoint::export_weights(checkpoint::weight_entries(weights.parameters), path);
+}
+
+void Driver::write_batches(int64_t steps, const std::string& path) {
+  std::vector<std::pair<std::string, Tensor>> all;
+  const int64_t samples = recipe().batch.global_samples;
+  for (int64_t step = 0; step < steps; ++step) {
+    const data::Batch batch = loader_->load(step, 0);
+    for (size_t i = 0; i < batch.tensors.size(); ++i) {
+      const auto& [name, tensor] = batch.tensors[i];
+      Shape shape = tensor.shape();
+      shape[0] = steps * samples;
+      if (step == 0) all.emplace_back(name, Tensor::empty(shape, tensor.dtype()));
+      copy_into(tensor, all[i].second.narrow(0, step * samples, samples));
+    }
+  }
+  write_tensors(path, all);
+}
+
+void Driver::pass(int64_t step, const std::string& path) {
+  const auto task = recipes::make_task(recipe());
+  const Weights weights(recipe(), task->model());
+  const data::Batch batch = loader_->load(step, 0);
+  nn::ForwardContext context(true, static_cast<uint64_t>(recipe().run.seed), step, 0);
+  Metrics metrics(task->metric_names());
+  const Tensor logits = [&] {
+    const autograd::NoGrad no_grad;
+    return task->model()(autograd::Variable(batch.at(data::kInputs)), context).value();
+  }();
+  const QuantumLoss loss = task->train(batch, context, metrics);
+  autograd::Engine().backward(loss.loss_sum, weights.parameters.leaves());
+  std::vector<std::pair<std::string, Tensor>> results = {{"logits", logits}};
+  for (const nn::FlatSlot& slot : weights.parameters.slots()) {
+    if (slot.kind != nn::SlotKind::parameter) continue;
+    results.emplace_back("gradient." + slot.name, nn::FlatParameters::view(weights.parameters.gradients(), slot));
+  }
+  write_tensors(path, results);
+}
+
+void Driver::start_learner() {
+  learner_ = std::make_unique<Learner>(recipe(), recipes::make_task(recipe()), *recipe().train.steps, runtime_);
+  if (recipe().init.weights) checkpoint::import_weights(learner_->weights(), *recipe().init.weights, recipe().init.strict);
+  learner_->restored();
+  steps_done_ = 0;
+}
+
+std::vector<double> Driver::train(int64_t steps) {
+  start_learner();
+  std::vector<double> losses;
+  for (; steps_done_ < steps; ++steps_done_) {
+    const auto source = [&](int64_t, size_t, int64_t) { return loader_->load(steps_done_, 0); };
+    losses.push_back(learner_->step(steps_done_, {0}, source, {}).metrics.mean(0));
+  }
+  return losses;
+}
+
+std::vector<double> Driver::time(int64_t steps) {
+  if (!learner_) start_learner();
+  std::vector<data::Batch> batches;
+  for (int64_t i = 0; i < kTimedBatches; ++i) batches.push_back(loader_->load(i, 0));
+  std::vector<double> times_ms;
+  for (const int64_t end = steps_done_ + steps; steps_done_ < end; ++steps_done_) {
+    const auto source = [&](int64_t, size_t, int64_t) { return batches[static_cast<size_t>(steps_done_ % kTimedBatches)]; };
+    const auto start = std::chrono::steady_clock::now();
+    learner_->step(steps_done_, {0}, source, {});
+    times_ms.push_back(std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count());
+  }
+  return times_ms;
+}
+
+int serve(const std::string& recipe_file) {
+  Driver driver(recipe_file);
+  for (std::string line; std::getline(std::cin, line);) {
+    std::string answer = "ok";
+    for (const double number : driver.run(line)) answer += fmt::format(" {:.17g}", number);
+    std::cout << answer << std::endl;
+  }
+  return kExitDone;
+}
+
+}  // namespace
+}  // namespace tessera::launcher
+
+int main(int count, char** arguments) {
+  using namespace tessera;
+  if (count != 2) {
+    fmt::print(stderr, "usage: {} RECIPE; commands on standard input are told at the top of tests/pytorch/driver.cpp\n", arguments[0]);
+    return kExitUsage;
+  }
+  int status = kExitOther;
+  const auto failed = launcher::error_of([&] { status = launcher::serve(arguments[1]); });
+  if (!failed) return status;
+  launcher::print_error(*failed);
+  return exit_status_of(failed->kind());
+}

@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tessera's side: pytorch_driver with a recipe of its own, asked line by line."""
+
+import json
+import pathlib
+import subprocess
+import tempfile
+
+from safetensors.torch import load, save_file
+
+
+class Ours:
+    """One driver in a temporary folder; use it in a with statement."""
+
+    def __init__(self, driver, blocks, data, weights):
+        """`blocks`: the recipe without its data. `data`: tensors (a dict) or the recipe's block. `weights`: a file, or None."""
+        self.scratch = tempfile.TemporaryDirectory(prefix="tessera_compare_")
+        self.folder = pathlib.Path(self.scratch.name)
+        if "kind" not in data:
+            save_file(data, self.folder / "data.safetensors")
+            data = {"kind": "tensors", "train": str(self.folder / "data.safetensors")}
+        recipe = {"schema": 1, **blocks, "data": data, "init": {"weights": str(weights.resolve())} if weights else {}}
+        (self.folder / "recipe.yaml").write_text(json.dumps(recipe))  # JSON is YAML
+        self.process = subprocess.Popen([driver, self.folder / "recipe.yaml"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.stdin.close()
+        self.process.wait()
+        self.scratch.cleanup()
+
+    def ask(self, *words):
+        """The numbers of the answer."""
+        self.process.stdin.write(" ".join(map(str, words)) + "\n")
+        self.process.stdin.flush()
+        answer = self.process.stdout.readline().split()
+        if answer[:1] != ["ok"]:
+            raise SystemExit(f"error: {pathlib.Path(self.process.args[0]).name} failed at '{words[0]}'; its line on standard error says why")
+        return [float(word) for word in answer[1:]]
+
+    def tensors(self, *words):
+        """The tensors of a command that writes a file."""
+        path = self.folder / "answer.safetensors"
+        self.ask(*words, path)
+        return load(path.read_bytes())
+
+    def weights(self):
+        return self.tensors("weights")
+
+    def batches(self, steps):
+        """[(inputs, targets)] of the first steps."""
+        tensors = self.tensors("batches", steps)
+        return list(zip(tensors["inputs"].chunk(steps), tensors["targets"].chunk(steps)))
+
+    def forward_backward(self, step):
+        """(logits, {parameter: gradient of the sum of losses}) of one step's batch."""
+        tensors = self.tensors("pass", step)
+        return tensors["logits"], {name.removeprefix("gradient."): tensor for name, tensor in tensors.items() if name != "logits"}
+
+    def losses(self, steps):
+        return self.ask("train", steps)
+
+    def step_times_ms(self, steps):
+        return self.ask("time", steps)

@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Step times, taken in turns: Tessera, then each way of running PyTorch, round after round."""
+
+import itertools
+import statistics
+import subprocess
+import time
+
+import torch
+from torch.nn import functional
+
+TURN_S = 1.0    # what one turn of a contestant lasts, about
+MIN_STEPS = 3
+WARMUP_STEPS = 5
+BATCHES = 4
+TAPE_TARGET = 5.0
+TAPE_LAYERS, TAPE_WIDTH, TAPE_BATCH = 100, 8, 8
+
+
+class TorchSteps:
+    """Training steps of PyTorch on batches that are there already."""
+
+    def __init__(self, model, make_optimizer, batches, channels_last=False, compiled=False):
+        layout = torch.channels_last if channels_last else torch.contiguous_format
+        model = model.to(memory_format=layout)
+        self.optimizer = make_optimizer(model.parameters(), fused=True)
+        self.batches = itertools.cycle([(inputs.contiguous(memory_format=layout) if inputs.dim() == 4 else inputs, targets) for inputs, targets in batches])
+        self.model = torch.compile(model) if compiled else model
+
+    def step(self):
+        inputs, targets = next(self.batches)
+        self.optimizer.zero_grad(set_to_none=True)
+        functional.cross_entropy(self.model(inputs), targets).backward()
+        self.optimizer.step()
+
+    def times_ms(self, steps):
+        times = []
+        for _ in range(steps):
+            start = time.perf_counter()
+            self.step()
+            times.append(1e3 * (time.perf_counter() - start))
+        return times
+
+
+def turns(contestants, rounds):
+    """{name: [median ms of each round]}; the contestants ({name: function of steps}) take turns."""
+    steps = {}
+    for name, times_ms in contestants.items():
+        warm = statistics.median(times_ms(WARMUP_STEPS)[1:])
+        steps[name] = max(MIN_STEPS, int(1e3 * TURN_S / warm))
+    medians = {name: [] for name in contestants}
+    for _ in range(rounds):
+        for name, times_ms in contestants.items():
+            medians[name].append(statistics.median(times_ms(steps[name])))
+    return medians
+
+
+def torch_contestants(case, weights, batches):
+    ways = {"PyTorch eager": {}, "PyTorch eager, channels-last": {"channels_last": True},
+            "PyTorch compile": {"compiled": True}, "PyTorch compile, channels-last": {"channels_last": True, "compiled": True}}
+    contestants = {}
+    for name, options in ways.items():
+        try:
+            steps = TorchSteps(case.made(weights), case.make_optimizer, batches, **options)
+            steps.step()
+            contestants[name] = steps.times_ms
+        except Exception as error:  # whatever torch.compile lacks on this machine
+            print(f"  {name}: does not run here: {str(error).splitlines()[0]:.120}")
+    return contestants
+
+
+def ratio_to_best(medians, ours):
+    """(name of PyTorch's best way, median over the rounds of its time over ours)."""
+    best = min((name for name in medians if name != ours), key=lambda name: statistics.median(medians[name]))
+    return best, statistics.median(theirs / mine for theirs, mine in zip(medians[best], medians[ours]))
+
+
+def compare(case, ours, rounds, threads):
+    """Prints the table; returns (text, ratio, target)."""
+    weights, batches = ours.weights(), ours.batches(BATCHES)
+    print(f"{case.name}: step times, batch {case.speed_samples}, {threads} thread(s), {rounds} rounds in turns")
+    medians = turns({"Tessera": ours.step_times_ms, **torch_contestants(case, weights, batches)}, rounds)
+    mine = statistics.median(medians["Tessera"])
+    print(f"  {'':32} {'ms a step':>10} {'samples/s':>10} {'of ours':>8}   rounds")
+    for name, values in medians.items():
+        ms = statistics.median(values)
+        print(f"  {name:32} {ms:10.3f} {1e3 * case.speed_samples / ms:10.0f} {ms / mine:8.2f}   {' '.join(f'{value:.3f}' for value in values)}")
+    best, ratio = ratio_to_best(medians, "Tessera")
+    return f"step of batch {case.speed_samples}: {best} over Tessera", ratio, case.speed_target
+
+
+def tape_model():
+    layers = []
+    for _ in range(TAPE_LAYERS):
+        layers += [torch.nn.Linear(TAPE_WIDTH, TAPE_WIDTH), torch.nn.ReLU()]
+    return torch.nn.Sequential(*layers)
+
+
+def tape_step_us(program, steps):
+    """What tests/bench/tape_bench says of a step, in the unit and form of the others."""
+    words = [program, str(TAPE_BATCH), str(TAPE_LAYERS), str(TAPE_WIDTH), str(steps)]
+    output = subprocess.run(words, check=True, capture_output=True, text=True).stdout
+    return [float(output.split("median ")[1].split(" us")[0]) / 1e3] * 2
+
+
+def compare_tape(program, rounds):
+    """The cost of the tape: a perceptron so narrow that hardly any arithmetic is left."""
+    batch = torch.rand(TAPE_BATCH, TAPE_WIDTH) - 0.5, torch.zeros(TAPE_BATCH, dtype=torch.int64)
+    steps = TorchSteps(tape_model(), lambda parameters, **more: torch.optim.SGD(parameters, 0.01, **more), [batch])
+    medians = turns({"Tessera": lambda count: tape_step_us(program, count), "PyTorch eager": steps.times_ms}, rounds)
+    ops = 2 * TAPE_LAYERS + 1
+    print(f"tape: perceptron of {TAPE_LAYERS} layers of width {TAPE_WIDTH}, batch {TAPE_BATCH}, {ops} ops, one thread")
+    for name, values in medians.items():
+        print(f"  {name:32} {1e3 * statistics.median(values):9.1f} us a step {1e3 * statistics.median(values) / ops:8.3f} us an op, forward and backward")
+    return "tape, time an op: PyTorch eager over Tessera", ratio_to_best(medians, "Tessera")[1], TAPE_TARGET
