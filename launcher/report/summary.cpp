@@ -29,12 +29,12 @@ Json to_json(const Summary& s) {
           {"parameters", s.parameters},
           {"weights_sha256", s.weights_sha256},
           {"train_loss", s.train_loss},
-          {"evaluation", to_json(s.evaluation)},
-          {"samples_per_s", s.samples_per_s},
-          {"step_ms_median", s.step_ms_median},
-          {"wall_s", s.wall_s},
-          {"peak_memory_bytes", s.peak_memory_bytes}};
+          {"evaluation", to_json(s.evaluation)}};
   if (!s.evaluation_ema.empty()) json["evaluation_ema"] = to_json(s.evaluation_ema);
+  json.update({{"samples_per_s", s.samples_per_s},
+               {"step_ms_median", s.step_ms_median},
+               {"wall_s", s.wall_s},
+               {"peak_memory_bytes", s.peak_memory_bytes}});
   return json;
 }
 

@@ -104,6 +104,35 @@ TEST_F(EventWriterTest, HoldsWhatWasAdded) {
   EXPECT_TRUE(problems_.empty());
 }
 
+TEST_F(EventWriterTest, HoldsPicturesAndHistograms) {
+  std::filesystem::path path;
+  {
+    EventWriter events = writer(1);
+    path = events.path();
+    events.image("samples", 7, Picture(5, 3, {1, 2, 3}));
+    const float values[] = {1.0f, 2.0f, 2.0f, 65.0f};
+    events.histogram("weights", 7, histogram_of(values));
+    events.histogram("nothing", 7, {});
+  }
+  const std::vector<tensorboard::Event> events = events_of(path);
+  ASSERT_EQ(events.size(), 4u);
+  EXPECT_EQ(events[2].step(), 7);
+  const auto& image = events[2].summary().value(0).image();
+  EXPECT_EQ(image.width(), 5);
+  EXPECT_EQ(image.height(), 3);
+  EXPECT_EQ(image.encoded_image_string().substr(1, 3), "PNG");
+  const auto& histogram = events[3].summary().value(0).histo();
+  EXPECT_EQ(histogram.min(), 1.0);
+  EXPECT_EQ(histogram.max(), 65.0);
+  EXPECT_EQ(histogram.num(), 4.0);
+  EXPECT_EQ(histogram.sum(), 70.0);
+  ASSERT_EQ(histogram.bucket_size(), 64);
+  EXPECT_EQ(histogram.bucket(0), 1.0);
+  EXPECT_EQ(histogram.bucket(1), 2.0);
+  EXPECT_EQ(histogram.bucket(63), 1.0);
+  EXPECT_EQ(histogram.bucket_limit(63), 65.0);
+}
+
 TEST_F(EventWriterTest, AResumedRunStartsALaterFileThatDropsStaleSteps) {
   // A clock that was ahead when the first part ran.
   const std::filesystem::path first = folder_ / "events.out.tfevents.9000000000.host.1";
