@@ -112,4 +112,4 @@ def compare_tape(program, rounds):
     print(f"tape: perceptron of {TAPE_LAYERS} layers of width {TAPE_WIDTH}, batch {TAPE_BATCH}, {ops} ops, one thread")
     for name, values in medians.items():
         print(f"  {name:32} {1e3 * statistics.median(values):9.1f} us a step {1e3 * statistics.median(values) / ops:8.3f} us an op, forward and backward")
-    return "tape, time an op: PyTorch eager over Tessera", ratio_to_best(medians, "Tessera")[1], TAPE_TARGET
+    return "time an op: PyTorch eager over Tessera", ratio_to_best(medians, "Tessera")[1], TAPE_TARGET

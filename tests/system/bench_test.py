@@ -25,7 +25,7 @@ class Bench(harness.SystemCase):
     def test_alone(self):
         results = self.bench("--only", "gemm,all_reduce")
         self.assertEqual({result["part"] for result in results["results"]}, {"gemm", "all_reduce"})
-        self.assertTrue(all(value > 0 for value in results["limits"].values()))
+        self.assertGreater(min(results["limits"][name] for name in ("flops_per_s", "bytes_per_s")), 0)
         for result in results["results"]:
             self.assertEqual("share" in result, result["part"] == "gemm", result)
 
