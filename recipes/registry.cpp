@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "core/base/error.h"
 #include "core/data/cifar10.h"
 #include "core/data/idx.h"
@@ -16,11 +18,6 @@
 
 namespace tessera::recipes {
 namespace {
-
-/// For kinds without keys of their own.
-struct NoKeys {
-  void declare(config::Fields&) {}
-};
 
 std::unique_ptr<nn::Module> make_model(const config::KindBlock& block) {
   if (block.kind == "cifar_resnet") return make_cifar_resnet(config::read_kind<CifarResnetConfig>(block));
@@ -39,6 +36,21 @@ std::unique_ptr<nn::Module> make_model(const config::KindBlock& block) {
 void check_classes(const config::KindBlock& model, int64_t outputs, const data::Dataset& dataset) {
   const int64_t classes = dataset.classes().value_or(0);
   if (outputs < classes) does_not_fit(model, "classes", outputs, fmt::format("the data has {} classes", classes), classes);
+}
+
+void check_class_weights(const config::Recipe& recipe, const ClassificationConfig& settings) {
+  const std::vector<double>& weights = settings.class_weights;
+  if (weights.empty()) return;
+  const config::Node* node = recipe.task.node.find("class_weights");
+  const config::Node* classes = recipe.model.node.find("classes");
+  if (classes && config::parse_int64(classes->text()) != static_cast<int64_t>(weights.size())) {
+    throw Error(ErrorKind::usage,
+                fmt::format("task.class_weights has {} numbers, but model.classes is {} ({})", weights.size(), classes->text(), classes->origin().text()),
+                node->origin().text(), fmt::format("give {} numbers, or [] for equal weights", classes->text()));
+  }
+  if (std::all_of(weights.begin(), weights.end(), [](double weight) { return weight == 0.0; })) {
+    throw Error(ErrorKind::usage, "task.class_weights are all 0, so that no sample counts", node->origin().text(), "give at least one class a weight above 0");
+  }
 }
 
 void check_mlp(const config::KindBlock& model, const data::Dataset& dataset) {
@@ -69,7 +81,7 @@ config::KindRegistry make_registry() {
   registry.add<CifarResnetConfig>("model", "cifar_resnet", "residual networks of 6n + 2 layers for small images (He 2015)");
   registry.add<LeNet5Config>("model", "lenet5", "LeNet-5 for small grey images (LeCun 1998)");
   registry.add<MlpConfig>("model", "mlp", "multi-layer perceptron");
-  registry.add<NoKeys>("task", "classification", "one class a sample: softmax cross-entropy, accuracy");
+  registry.add<ClassificationConfig>("task", "classification", "one class a sample: softmax cross-entropy, accuracy");
   registry.add<data::Cifar10Config>("data", "cifar10", "CIFAR-10, binary version");
   registry.add<data::IdxConfig>("data", "idx", "MNIST's file format, plain or .gz");
   registry.add<data::TensorsConfig>("data", "tensors", "`inputs` and `targets` of safetensors files");
@@ -80,7 +92,9 @@ config::KindRegistry make_registry() {
 
 std::unique_ptr<Task> make_task(const config::Recipe& recipe) {
   TESSERA_ASSERT(recipe.task.kind == "classification", "task kind '" + recipe.task.kind + "' is registered but not made");
-  return std::make_unique<Classification>(make_model(recipe.model));
+  const auto settings = config::read_kind<ClassificationConfig>(recipe.task);
+  check_class_weights(recipe, settings);
+  return std::make_unique<Classification>(make_model(recipe.model), settings);
 }
 
 std::shared_ptr<const data::Dataset> open_dataset(const config::DataBlock& block, std::string_view split) {

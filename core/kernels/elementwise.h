@@ -8,18 +8,30 @@
 
 namespace tessera {
 
-enum class UnaryOp : uint8_t { relu, tanh, sigmoid };
+/// gelu is x * P(X < x) of a standard normal X, gelu_tanh its approximation (Hendrycks and Gimpel 2016).
+enum class UnaryOp : uint8_t { relu, tanh, sigmoid, leaky_relu, gelu, gelu_tanh, silu, softplus };
+
+/// Numbers that some of the ops have besides x.
+struct UnaryOptions {
+  float slope = 0.01f;      ///< of leaky_relu below zero; >= 0
+  float beta = 1.0f;        ///< of softplus: log(1 + exp(beta * x)) / beta
+  float threshold = 20.0f;  ///< of softplus: x itself where beta * x is larger
+};
+
+/// Whether the derivative is computed from x; from y otherwise, which the next op often keeps anyway.
+constexpr bool derivative_needs_input(UnaryOp op) { return op >= UnaryOp::gelu; }
 
 struct UnaryForward {
   int64_t elements;
+  UnaryOptions options;
   const float* x;
   float* y;
 };
 
-/// dx = grad(y, dy): the derivatives of all UnaryOps follow from their outputs.
 struct UnaryBackward {
   int64_t elements;
-  const float* y;
+  UnaryOptions options;
+  const float* saved;  ///< x or y: derivative_needs_input
   const float* dy;
   float* dx;
 };

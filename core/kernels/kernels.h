@@ -7,6 +7,7 @@
 #include "core/kernels/arithmetic.h"
 #include "core/kernels/convolution.h"
 #include "core/kernels/elementwise.h"
+#include "core/kernels/embedding.h"
 #include "core/kernels/gather.h"
 #include "core/kernels/loss.h"
 #include "core/kernels/matmul.h"
@@ -14,6 +15,7 @@
 #include "core/kernels/optimizer.h"
 #include "core/kernels/pooling.h"
 #include "core/kernels/reduction.h"
+#include "core/kernels/softmax.h"
 #include "core/kernels/summation.h"
 
 namespace tessera {
@@ -27,6 +29,8 @@ struct Kernels {
   NormalisationKernels normalisation;
   OptimizerKernels optimizer;
   SummationKernels summation;
+  SoftmaxKernels softmax;
+  EmbeddingKernels embedding;
   ArithmeticKernels arithmetic;
   ReductionKernels reduction;
   GatherKernels gather;

@@ -5,22 +5,31 @@
 
 namespace tessera {
 
-/// Softmax and cross-entropy in one pass. logits, probabilities: [rows, classes]; targets: [rows] in 0..classes-1.
+/// What a row's target distribution q is made of: (1 - smoothing) * w[target] at the target, plus smoothing / classes * w[c] at every class c. The
+/// loss of a row is -sum(q * log_softmax(logits)).
+struct CrossEntropyTargets {
+  const int64_t* classes;  ///< [rows], in 0..classes-1 or `ignored`
+  int64_t ignored;         ///< rows with this target count nothing; outside of 0..classes-1
+  float smoothing;         ///< in [0, 1)
+  const float* weights;    ///< w [classes]; nullptr: all 1
+};
+
+/// Softmax and cross-entropy in one pass. logits, probabilities: [rows, classes].
 struct CrossEntropyForward {
   int64_t rows, classes;
   const float* logits;
-  const int64_t* targets;
+  CrossEntropyTargets targets;
   float* probabilities;  ///< nullptr: not needed
-  float* loss_sum;       ///< one element: sum over rows, accumulated in f64 in row order
+  float* loss_sum;       ///< one element: sum over rows, in f64
 };
 
-/// dlogits = (probabilities - one_hot(targets)) * scale.
+/// dlogits = (probabilities * sum(q) - q) * scale.
 struct CrossEntropyBackward {
   int64_t rows, classes;
   const float* probabilities;
-  const int64_t* targets;
+  CrossEntropyTargets targets;
   const float* scale;  ///< one element: gradient of the loss sum
-  float* dlogits;  ///< not the probabilities themselves
+  float* dlogits;      ///< not the probabilities themselves
 };
 
 /// Rows whose largest logit (the first of equals) is the target's.
@@ -30,10 +39,38 @@ struct CountCorrect {
   const int64_t* targets;
 };
 
+/// Losses of an element x and its target t:
+///   binary   log(1 + exp(-x)) * positive * t + log(1 + exp(x)) * (1 - t), x being a logit, positive the weight of its column
+///   squared  (x - t)^2
+///   absolute |x - t|
+///   smooth   (x - t)^2 / (2 beta) where |x - t| < beta, |x - t| - beta / 2 elsewhere (Girshick, ICCV 2015)
+enum class ElementLoss : uint8_t { binary, squared, absolute, smooth };
+
+struct ElementLossForward {
+  int64_t elements, columns;
+  const float* x;
+  const float* targets;
+  const float* positive;  ///< [columns] of the binary loss; nullptr: all 1
+  float beta;             ///< of the smooth loss; > 0
+  float* loss_sum;        ///< one element, out
+};
+
+struct ElementLossBackward {
+  int64_t elements, columns;
+  const float* x;
+  const float* targets;
+  const float* positive;
+  float beta;
+  const float* scale;  ///< one element: gradient of the loss sum
+  float* dx;
+};
+
 struct LossKernels {
   void (*cross_entropy_forward)(const CrossEntropyForward&);
   void (*cross_entropy_backward)(const CrossEntropyBackward&);
   int64_t (*count_correct)(const CountCorrect&);
+  void (*element_forward)(ElementLoss, const ElementLossForward&);
+  void (*element_backward)(ElementLoss, const ElementLossBackward&);
 };
 
 }  // namespace tessera

@@ -51,10 +51,69 @@ struct BatchNormBackward {
   float* dbias;      ///< [channels]
 };
 
+/// Layer normalisation of [rows, columns]: y = (x - mean) / sqrt(variance + epsilon) * weight + bias, mean and variance (divided by columns)
+/// being a row's own (Ba, Kiros, Hinton 2016).
+struct LayerNormForward {
+  int64_t rows, columns;
+  float epsilon;
+  const float* x;
+  const float* weight;  ///< [columns]
+  const float* bias;    ///< [columns]
+  float* y;
+  float* mean;               ///< [rows], out
+  float* inverse_deviation;  ///< [rows], out
+};
+
+/// Sums over rows are of blocks of so many.
+inline constexpr int64_t kLayerNormBlockRows = 64;
+
+struct LayerNormBackward {
+  int64_t rows, columns;
+  const float* x;
+  const float* dy;
+  const float* weight;
+  const float* mean;
+  const float* inverse_deviation;
+  float* dx;
+  float* dweight;   ///< [columns]
+  float* dbias;     ///< [columns]
+  float* partials;  ///< [ceil(rows / kLayerNormBlockRows), 2, columns], scratch
+};
+
+/// Group normalisation of [samples, pixels, channels] (channels-last images): like layer normalisation, the statistics being those of a sample's
+/// group of channels / groups neighbouring channels; weight and bias are a channel's own (Wu and He, ECCV 2018).
+struct GroupNormForward {
+  int64_t samples, pixels, channels, groups;
+  float epsilon;
+  const float* x;
+  const float* weight;  ///< [channels]
+  const float* bias;    ///< [channels]
+  float* y;
+  float* mean;               ///< [samples, groups], out
+  float* inverse_deviation;  ///< [samples, groups], out
+};
+
+struct GroupNormBackward {
+  int64_t samples, pixels, channels, groups;
+  const float* x;
+  const float* dy;
+  const float* weight;
+  const float* mean;
+  const float* inverse_deviation;
+  float* dx;
+  float* dweight;   ///< [channels]
+  float* dbias;     ///< [channels]
+  float* partials;  ///< [samples, 2, channels], scratch
+};
+
 struct NormalisationKernels {
   void (*batch_norm_forward)(const BatchNormForward&);
   void (*batch_norm_apply)(const BatchNormApply&);
   void (*batch_norm_backward)(const BatchNormBackward&);
+  void (*layer_norm_forward)(const LayerNormForward&);
+  void (*layer_norm_backward)(const LayerNormBackward&);
+  void (*group_norm_forward)(const GroupNormForward&);
+  void (*group_norm_backward)(const GroupNormBackward&);
 };
 
 }  // namespace tessera

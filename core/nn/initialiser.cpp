@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/nn/initialiser.h"
 
+#include <algorithm>
 #include <cmath>
 #include <numbers>
 
@@ -48,6 +49,7 @@ void initialise(const Tensor& tensor, const Initialiser& initialiser, uint64_t s
       out[i] = initialiser.centre + initialiser.spread * values[static_cast<size_t>(i - start)];
     }
   }
+  std::fill(out + initialiser.zero_begin, out + initialiser.zero_end, 0.0f);
 }
 
 }  // namespace tessera::nn

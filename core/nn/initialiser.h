@@ -13,10 +13,11 @@ struct Initialiser {
   enum class Kind { constant, uniform, normal } kind = Kind::constant;
   float centre = 0.0f;  ///< the constant, or the mean
   float spread = 0.0f;  ///< half the width of the uniform range, or the standard deviation
+  int64_t zero_begin = 0, zero_end = 0;  ///< elements of this range start at zero instead (an embedding's padding)
 
-  static Initialiser constant(float value) { return {Kind::constant, value, 0.0f}; }
-  static Initialiser uniform(float bound) { return {Kind::uniform, 0.0f, bound}; }
-  static Initialiser normal(float deviation) { return {Kind::normal, 0.0f, deviation}; }
+  static Initialiser constant(float value) { return {.kind = Kind::constant, .centre = value, .spread = 0.0f}; }
+  static Initialiser uniform(float bound) { return {.kind = Kind::uniform, .centre = 0.0f, .spread = bound}; }
+  static Initialiser normal(float deviation) { return {.kind = Kind::normal, .centre = 0.0f, .spread = deviation}; }
   /// Uniform in +-1/sqrt(fan_in): what PyTorch gives the weight and bias of linear and convolution layers.
   static Initialiser fan_in_uniform(int64_t fan_in);
 };

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/nn/layers.h"
 
+#include <algorithm>
+
 #include "core/base/error.h"
 #include "core/ops/activation.h"
 #include "core/ops/linear.h"
@@ -74,11 +76,18 @@ Variable BatchNorm::with_relu(const Variable& x, const Variable& residual, Forwa
   return checked(normalise(x, residual, true, context), context);
 }
 
+const std::vector<std::string>& activation_names() {
+  static const std::vector<std::string> names = {"relu", "tanh", "sigmoid", "leaky_relu", "gelu", "gelu_tanh", "silu", "softplus"};
+  return names;
+}
+
 Activation activation_from(const std::string& name) {
-  if (name == "relu") return Activation::relu;
-  if (name == "tanh") return Activation::tanh;
-  if (name == "sigmoid") return Activation::sigmoid;
-  throw Error(ErrorKind::usage, "unknown activation '" + name + "'", "model", "use relu, tanh or sigmoid");
+  const std::vector<std::string>& names = activation_names();
+  const auto found = std::find(names.begin(), names.end(), name);
+  if (found != names.end()) return static_cast<Activation>(found - names.begin());
+  std::string known;
+  for (const std::string& other : names) known += (known.empty() ? "" : ", ") + other;
+  throw Error(ErrorKind::usage, "unknown activation '" + name + "'", "model", "use one of " + known);
 }
 
 Variable activate(Activation activation, const Variable& x) {
@@ -86,6 +95,11 @@ Variable activate(Activation activation, const Variable& x) {
     case Activation::relu: return ops::relu(x);
     case Activation::tanh: return ops::tanh(x);
     case Activation::sigmoid: return ops::sigmoid(x);
+    case Activation::leaky_relu: return ops::leaky_relu(x);
+    case Activation::gelu: return ops::gelu(x);
+    case Activation::gelu_tanh: return ops::gelu_tanh(x);
+    case Activation::silu: return ops::silu(x);
+    case Activation::softplus: return ops::softplus(x);
   }
   return x;
 }

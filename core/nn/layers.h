@@ -88,9 +88,11 @@ class BatchNorm final : public Module {
   Statistic& variance_;
 };
 
-enum class Activation { relu, tanh, sigmoid };
+enum class Activation { relu, tanh, sigmoid, leaky_relu, gelu, gelu_tanh, silu, softplus };
 
-/// "relu", "tanh" or "sigmoid"; anything else throws Error(usage).
+/// In the order of Activation, spelled alike: the choices of a recipe's key.
+const std::vector<std::string>& activation_names();
+/// One of activation_names(); anything else throws Error(usage).
 Activation activation_from(const std::string& name);
 Variable activate(Activation activation, const Variable& x);
 

@@ -9,15 +9,29 @@ namespace {
 
 std::string join(const std::string& prefix, const std::string& name) { return prefix.empty() ? name : prefix + "." + name; }
 
+/// An error that names its module already: modules around it leave it alone.
+class ModuleError final : public Error {
+ public:
+  using Error::Error;
+};
+
 }  // namespace
 
-Variable Module::operator()(const Variable& x, ForwardContext& context) { return checked(forward(x, context), context); }
+Variable Module::operator()(const Variable& x, ForwardContext& context) {
+  try {
+    return checked(forward(x, context), context);
+  } catch (const ModuleError&) {
+    throw;
+  } catch (const Error& error) {
+    throw ModuleError(error.kind(), error.what(), (path_.empty() ? "the model" : "module '" + path_ + "'") + " (" + kind() + ")");
+  }
+}
 
 Variable Module::checked(Variable output, const ForwardContext& context) const {
   if (!context.checking() || ops::all_finite(output.value())) return output;
-  throw Error(ErrorKind::runtime, "the output of module '" + path_ + "' (" + kind() + ", shape " + output.shape().text() + ") is not finite",
-              "step " + std::to_string(context.step()) + ", quantum " + std::to_string(context.quantum()),
-              "lower optimizer.learning_rate, set optimizer.clip_norm, or look at the data of this step");
+  throw ModuleError(ErrorKind::runtime, "the output of module '" + path_ + "' (" + kind() + ", shape " + output.shape().text() + ") is not finite",
+                    "step " + std::to_string(context.step()) + ", quantum " + std::to_string(context.quantum()),
+                    "lower optimizer.learning_rate, set optimizer.clip_norm, or look at the data of this step");
 }
 
 Parameter& Module::add_parameter(const std::string& name, const Shape& shape, const Initialiser& initialiser) {

@@ -72,7 +72,7 @@ class Module {
   Module(const Module&) = delete;
   Module& operator=(const Module&) = delete;
 
-  /// Runs forward() and what surrounds every module's pass.
+  /// Runs forward() and what surrounds every module's pass. Errors say in which module they happened.
   Variable operator()(const Variable& x, ForwardContext& context);
   /// One word for listings: "Conv2d".
   virtual std::string kind() const = 0;

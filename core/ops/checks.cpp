@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/ops/checks.h"
 
+#include <algorithm>
 #include <string>
 
 #include "core/base/error.h"
@@ -17,9 +18,7 @@ Tensor channels_last(const Tensor& tensor) {
   return copy;
 }
 
-void fail(std::string_view op, std::string_view what) {
-  throw Error(ErrorKind::usage, std::string(op) + ": " + std::string(what));
-}
+void fail(std::string_view op, std::string_view what) { throw Error(ErrorKind::usage, std::string(op) + ": " + std::string(what)); }
 
 void fail_shapes(std::string_view op, std::string_view what, const Shape& a, const Shape& b) {
   fail(op, std::string(what) + ": " + a.text() + " and " + b.text());
@@ -38,6 +37,17 @@ size_t dim_of(std::string_view op, int64_t dim, const Shape& shape) {
   const auto dims = static_cast<int64_t>(shape.dims());
   if (dim < -dims || dim >= dims) fail(op, "there is no dim " + std::to_string(dim) + " in " + shape.text());
   return static_cast<size_t>(dim < 0 ? dim + dims : dim);
+}
+
+Tensor parameter_or(std::string_view op, std::string_view what, const autograd::Variable& variable, const Shape& shape, float missing) {
+  if (variable.defined()) {
+    require_f32(op, variable.value());
+    if (variable.shape() != shape) fail_shapes(op, what, variable.shape(), shape);
+    return contiguous(variable.value());
+  }
+  const Tensor tensor = Tensor::empty(shape);
+  std::fill_n(tensor.data<float>(), tensor.elements(), missing);
+  return tensor;
 }
 
 bool all_finite(const Tensor& tensor) {

@@ -4,7 +4,7 @@
 
 #include <string_view>
 
-#include "core/tensor/tensor.h"
+#include "core/autograd/variable.h"
 
 namespace tessera::ops {
 
@@ -21,6 +21,8 @@ void require_dims(std::string_view op, const Tensor& tensor, size_t dims, std::s
 
 /// The dim that `dim` means: negative ones count from the end. Fails where the tensor does not have it.
 size_t dim_of(std::string_view op, int64_t dim, const Shape& shape);
+/// A contiguous f32 tensor of that shape: `variable` where it is defined, `missing` everywhere where it is not. Throws as fail_shapes() with `what` where the shapes differ.
+Tensor parameter_or(std::string_view op, std::string_view what, const autograd::Variable& variable, const Shape& shape, float missing);
 
 /// Whether an f32 tensor holds only finite numbers.
 bool all_finite(const Tensor& tensor);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/ops/loss.h"
 
+#include <limits>
 #include <string>
 
 #include "core/base/error.h"
@@ -10,55 +11,91 @@
 namespace tessera::ops {
 namespace {
 
+/// What the kernels take for the target that counts nothing where there is none: no class either.
+constexpr int64_t kNoneIgnored = std::numeric_limits<int64_t>::min();
+
 class CrossEntropyNode final : public autograd::Node {
  public:
-  CrossEntropyNode(Tensor probabilities, Tensor targets) : probabilities_(std::move(probabilities)), targets_(std::move(targets)) {}
+  CrossEntropyNode(Tensor probabilities, Tensor targets, Tensor weights, const CrossEntropyTargets& arguments)
+      : probabilities_(std::move(probabilities)), targets_(std::move(targets)), weights_(std::move(weights)), arguments_(arguments) {}
 
   const char* name() const override { return "cross_entropy"; }
   void backward(const Tensor& gradient) override {
     Tensor dlogits = Tensor::empty(probabilities_.shape());
+    const int64_t rows = targets_.elements(), classes = dlogits.shape()[dlogits.shape().dims() - 1];
     kernels_for(dlogits.device())
-        .loss.cross_entropy_backward({dlogits.shape()[0], dlogits.shape()[1], probabilities_.data<float>(), targets_.data<int64_t>(),
-                                      gradient.data<float>(), dlogits.data<float>()});
+        .loss.cross_entropy_backward({rows, classes, probabilities_.data<float>(), arguments_, gradient.data<float>(), dlogits.data<float>()});
     give(0, std::move(dlogits));
   }
 
  private:
-  Tensor probabilities_, targets_;
+  Tensor probabilities_, targets_, weights_;  // the latter two hold what `arguments_` points to
+  CrossEntropyTargets arguments_;
 };
 
-void check(const Tensor& logits, const Tensor& targets) {
-  require_dims("cross_entropy", logits, 2, "logits [samples, classes]");
-  if (targets.dtype() != DType::i64 || targets.shape() != Shape{logits.shape()[0]}) {
-    fail_shapes("cross_entropy", "targets must be i64 [samples]", logits.shape(), targets.shape());
-  }
+/// Returns the number of classes.
+int64_t check(const Tensor& logits, const Tensor& targets, std::optional<int64_t> ignored) {
+  require_f32("cross_entropy", logits);
+  const Shape& shape = logits.shape();
+  if (shape.dims() == 0) throw Error(ErrorKind::usage, "cross_entropy needs logits [.., classes], not a scalar");
+  const Shape rows(std::span<const int64_t>(shape.begin(), shape.dims() - 1));
+  const int64_t classes = shape[shape.dims() - 1];
+  if (targets.dtype() != DType::i64 || targets.shape() != rows) fail_shapes("cross_entropy", "targets must be i64 and fit the logits", shape, targets.shape());
   const int64_t* target = targets.data<int64_t>();
   for (int64_t row = 0; row < targets.elements(); ++row) {
-    if (target[row] >= 0 && target[row] < logits.shape()[1]) continue;
+    if ((target[row] >= 0 && target[row] < classes) || target[row] == ignored) continue;
     throw Error(ErrorKind::data,
-                "target " + std::to_string(target[row]) + " of row " + std::to_string(row) + " is outside 0.." + std::to_string(logits.shape()[1] - 1),
+                "target " + std::to_string(target[row]) + " of row " + std::to_string(row) + " is outside 0.." + std::to_string(classes - 1),
                 "cross_entropy", "the model needs as many classes as the data has");
   }
+  return classes;
+}
+
+void check_options(const CrossEntropyOptions& options, int64_t classes) {
+  if (!(options.label_smoothing >= 0.0 && options.label_smoothing < 1.0)) throw Error(ErrorKind::usage, "cross_entropy: label smoothing must be in [0, 1)");
+  if (options.ignore_index && *options.ignore_index >= 0 && *options.ignore_index < classes) {
+    throw Error(ErrorKind::usage, "cross_entropy: ignore_index " + std::to_string(*options.ignore_index) + " is one of " + std::to_string(classes) + " classes", {},
+                "use a negative number");
+  }
+  if (!options.class_weights.defined()) return;
+  require_f32("cross_entropy", options.class_weights);
+  if (options.class_weights.shape() != Shape{classes}) {
+    fail_shapes("cross_entropy", "class weights and classes do not fit", options.class_weights.shape(), {classes});
+  }
+}
+
+/// Of the rows that count; added in f64 in their order, so that equal quanta have equal weights.
+double weight_of(const Tensor& targets, const CrossEntropyTargets& arguments) {
+  double weight = 0.0;
+  for (int64_t row = 0; row < targets.elements(); ++row) {
+    const int64_t target = arguments.classes[row];
+    if (target != arguments.ignored) weight += arguments.weights ? static_cast<double>(arguments.weights[target]) : 1.0;
+  }
+  return weight;
 }
 
 }  // namespace
 
-Variable cross_entropy(const Variable& logits, const Tensor& targets) {
-  const Tensor input = contiguous(logits.value()), classes = contiguous(targets);
-  check(input, classes);
-  Tensor loss = Tensor::empty({});
+LossSum cross_entropy(const Variable& logits, const Tensor& targets, const CrossEntropyOptions& options) {
+  const Tensor input = contiguous(logits.value()), rows = contiguous(targets);
+  const int64_t classes = check(input, rows, options.ignore_index);
+  check_options(options, classes);
+  const Tensor weights = options.class_weights.defined() ? contiguous(options.class_weights) : Tensor();
+  const CrossEntropyTargets arguments{rows.data<int64_t>(), options.ignore_index.value_or(kNoneIgnored), static_cast<float>(options.label_smoothing),
+                                      weights.data<float>()};
+  const Tensor loss = Tensor::empty({});
   const Tensor probabilities = autograd::recording({&logits}) ? Tensor::empty(input.shape()) : Tensor();
   kernels_for(loss.device())
-      .loss.cross_entropy_forward({input.shape()[0], input.shape()[1], input.data<float>(), classes.data<int64_t>(),
-                                   probabilities.data<float>(), loss.data<float>()});
-  return autograd::record<CrossEntropyNode>(loss, {&logits}, probabilities, classes);
+      .loss.cross_entropy_forward({rows.elements(), classes, input.data<float>(), arguments, probabilities.data<float>(), loss.data<float>()});
+  return {autograd::record<CrossEntropyNode>(loss, {&logits}, probabilities, rows, weights, arguments), weight_of(rows, arguments)};
 }
 
-int64_t count_correct(const Tensor& logits, const Tensor& targets) {
-  const Tensor input = contiguous(logits), classes = contiguous(targets);
-  check(input, classes);
-  return kernels_for(input.device())
-      .loss.count_correct({input.shape()[0], input.shape()[1], input.data<float>(), classes.data<int64_t>()});
+Variable cross_entropy(const Variable& logits, const Tensor& targets) { return cross_entropy(logits, targets, {}).sum; }
+
+int64_t count_correct(const Tensor& logits, const Tensor& targets, std::optional<int64_t> ignore_index) {
+  const Tensor input = contiguous(logits), rows = contiguous(targets);
+  const int64_t classes = check(input, rows, ignore_index);
+  return kernels_for(input.device()).loss.count_correct({rows.elements(), classes, input.data<float>(), rows.data<int64_t>()});
 }
 
 }  // namespace tessera::ops

@@ -26,4 +26,12 @@ Variable batch_norm(const Variable& x, const Variable& weight, const Variable& b
 Variable batch_norm_apply(const Variable& x, const Variable& weight, const Variable& bias, const Variable& residual,
                           const BatchNormOptions& options, const Tensor& mean, const Tensor& variance);
 
+/// Normalises x [.., D] over its last dims D by their own mean and variance (divided by their number), then scales by weight and adds bias, which have the shape
+/// D; either may be undefined (1 and 0) (Ba, Kiros, Hinton 2016).
+Variable layer_norm(const Variable& x, const Shape& normalised, const Variable& weight, const Variable& bias, double epsilon = 1e-5);
+
+/// Normalises x [N, C, ..] over each of `groups` equal runs of channels of each sample, then scales by weight [C] and adds bias [C]; either may be
+/// undefined (1 and 0). groups = C is instance normalisation. Channels-last images; at most 16384 channels (Wu and He, ECCV 2018).
+Variable group_norm(const Variable& x, int64_t groups, const Variable& weight, const Variable& bias, double epsilon = 1e-5);
+
 }  // namespace tessera::ops

@@ -2,15 +2,26 @@
 #pragma once
 
 #include <memory>
+#include <vector>
 
+#include "core/config/fields.h"
+#include "core/ops/loss.h"
 #include "core/task/task.h"
 
 namespace tessera {
 
-/// Class ids from inputs by softmax cross-entropy; metrics: loss and accuracy.
+struct ClassificationConfig {
+  double label_smoothing = 0.0;
+  std::vector<double> class_weights;  ///< one a class, or empty: all 1
+  void declare(config::Fields& fields);
+};
+
+/// Class ids from inputs by softmax cross-entropy; metrics: loss and accuracy. A sample weighs what its class weighs, in the loss and its mean;
+/// in the accuracy all weigh the same.
 class Classification final : public Task {
  public:
-  explicit Classification(std::unique_ptr<nn::Module> model);
+  /// `settings.class_weights` must fit the model's outputs; a batch throws Error(usage) otherwise.
+  explicit Classification(std::unique_ptr<nn::Module> model, const ClassificationConfig& settings = {});
 
   nn::Module& model() override { return *model_; }
   std::vector<std::string> metric_names() const override { return {"loss", "accuracy"}; }
@@ -19,11 +30,13 @@ class Classification final : public Task {
 
  private:
   struct Pass {
-    autograd::Variable logits, loss_sum;
+    autograd::Variable logits;
+    ops::LossSum loss;
   };
   Pass run(const data::Batch& batch, nn::ForwardContext& context, Metrics& metrics);
 
   std::unique_ptr<nn::Module> model_;
+  ops::CrossEntropyOptions loss_;
 };
 
 }  // namespace tessera

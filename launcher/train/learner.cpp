@@ -113,6 +113,10 @@ void Learner::combine(const Pass& pass, const Votes& votes, StepReport& report, 
   ExactScalar weight;
   std::copy_n(words.begin() + static_cast<ptrdiff_t>(metric_words), ExactScalar::kWords, weight.words().begin());
   report.weight = weight.value();
+  if (report.weight == 0.0) {
+    throw AgreedError(Error(ErrorKind::data, "the samples of the step weigh nothing, so that their loss has no mean", "task.class_weights",
+                            "give the classes that occur a weight above 0, or raise batch.global_samples"));
+  }
   words.resize(metric_words);
   report.metrics.set_words(words);
   report.overlap = sync_.overlap();

@@ -4,6 +4,7 @@
 
 #include <filesystem>
 
+#include "core/base/error.h"
 #include "launcher/job/job.h"
 #include "recipes/registry.h"
 
@@ -41,6 +42,38 @@ TEST(Recipes, ParameterCounts) {
   EXPECT_EQ(parameters_of("vision/lenet5/mnist.yaml"), 61706);
   EXPECT_EQ(parameters_of("vision/cifar_resnet/resnet20_cifar10.yaml"), 269722);
   EXPECT_EQ(parameters_of("vision/cifar_resnet/resnet56_cifar10.yaml"), 853018);
+}
+
+std::string refusal(const std::vector<std::string>& overrides) {
+  try {
+    const launcher::Job job =
+        launcher::load_job(std::filesystem::path(TESSERA_RECIPE_FOLDER) / "vision/lenet5/mnist.yaml", overrides, recipes::make_registry());
+    recipes::make_task(job.recipe());
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "none";
+}
+
+TEST(Recipes, ClassWeightsMustFitTheModel) {
+  EXPECT_EQ(refusal({"task={label_smoothing: 0.1, class_weights: [1, 1, 1, 1, 1, 0.5, 1, 1, 1, 1]}"}), "none");
+  const std::string few = refusal({"task.class_weights=[1, 2]"});
+  EXPECT_NE(few.find("task.class_weights has 2 numbers, but model.classes is 10"), std::string::npos) << few;
+  EXPECT_NE(few.find("--set"), std::string::npos) << few;
+  EXPECT_NE(refusal({"task.class_weights=[0, 0, 0, 0, 0, 0, 0, 0, 0, 0]"}).find("are all 0"), std::string::npos);
+  EXPECT_NE(refusal({"task.class_weights=[-1]"}).find("task.class_weights"), std::string::npos);
+  EXPECT_NE(refusal({"task.label_smoothing=1"}).find("task.label_smoothing"), std::string::npos);
+}
+
+/// Keys that came after recipes had been hashed.
+TEST(Recipes, LossKeysAtTheirDefaultsAreNotHashed) {
+  const config::KindRegistry registry = recipes::make_registry();
+  const auto hash = [&](const std::vector<std::string>& overrides) {
+    return launcher::load_job(std::filesystem::path(TESSERA_RECIPE_FOLDER) / "vision/lenet5/mnist.yaml", overrides, registry).hash;
+  };
+  EXPECT_EQ(hash({"task={label_smoothing: 0, class_weights: []}"}), hash({}));
+  EXPECT_NE(hash({"task.label_smoothing=0.1"}), hash({}));
+  EXPECT_NE(hash({"task.class_weights=[1, 1, 1, 1, 1, 0.5, 1, 1, 1, 1]"}), hash({}));
 }
 
 }  // namespace

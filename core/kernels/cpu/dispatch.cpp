@@ -19,6 +19,8 @@
   NormalisationKernels normalisation_kernels(); \
   OptimizerKernels optimizer_kernels();         \
   SummationKernels summation_kernels();         \
+  SoftmaxKernels softmax_kernels();             \
+  EmbeddingKernels embedding_kernels();         \
   ArithmeticKernels arithmetic_kernels();       \
   ReductionKernels reduction_kernels();         \
   GatherKernels gather_kernels();               \
@@ -39,6 +41,7 @@ namespace {
     cpu::isa::elementwise_kernels(), {cpu::onednn::matmul, cpu::onednn::batched_matmul, cpu::isa::bias_add, cpu::isa::column_sums}, \
         cpu::convolution_kernels(), cpu::isa::pooling_kernels(), cpu::isa::loss_kernels(),                                          \
         cpu::isa::normalisation_kernels(), cpu::isa::optimizer_kernels(), cpu::isa::summation_kernels(),                            \
+        cpu::isa::softmax_kernels(), cpu::isa::embedding_kernels(),                                                                 \
         cpu::isa::arithmetic_kernels(), cpu::isa::reduction_kernels(), cpu::isa::gather_kernels(), cpu::isa::bin_pooling_kernels()  \
   }
 

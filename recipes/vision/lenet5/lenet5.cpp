@@ -74,7 +74,7 @@ void LeNet5Config::declare(config::Fields& fields) {
   fields.add("in_channels", in_channels, {.doc = "channels of the images", .minimum = 1});
   fields.add("image_size", image_size, {.doc = "height and width of the images", .unit = "pixels", .minimum = 12});
   fields.add("padding", padding, {.doc = "zeros around the image; 2 makes 28 the 32 of the paper", .unit = "pixels", .minimum = 0});
-  fields.add("activation", activation, {.doc = "squashing function", .choices = {"tanh", "relu", "sigmoid"}});
+  fields.add("activation", activation, {.doc = "squashing function", .choices = nn::activation_names()});
   fields.add("pooling", pooling, {.doc = "subsampling", .choices = {"average", "max"}});
   fields.add("dropout", dropout, {.doc = "share of the last hidden layer that is dropped in training", .minimum = 0, .below = 1});
 }

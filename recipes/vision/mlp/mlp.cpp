@@ -44,7 +44,7 @@ void MlpConfig::declare(config::Fields& fields) {
   fields.add("inputs", inputs, {.doc = "features of a sample, after flattening", .minimum = 1});
   fields.add("hidden", hidden, {.doc = "widths of the hidden layers", .minimum = 1});
   fields.add("classes", classes, {.doc = "size of the output", .minimum = 2});
-  fields.add("activation", activation, {.doc = "function between the layers", .choices = {"relu", "tanh", "sigmoid"}});
+  fields.add("activation", activation, {.doc = "function between the layers", .choices = nn::activation_names()});
   fields.add("dropout", dropout, {.doc = "share of each hidden layer that is dropped in training", .minimum = 0, .below = 1});
 }
 

@@ -9,7 +9,9 @@
 
 #include "core/base/error.h"
 #include "core/nn/flat_parameters.h"
+#include "core/nn/embedding.h"
 #include "core/nn/layers.h"
+#include "core/nn/normalisation.h"
 #include "tests/core/nn/chain.h"
 
 namespace tessera::nn {
@@ -89,7 +91,71 @@ TEST(Module, ActivationsHaveNames) {
   EXPECT_EQ(activation_from("relu"), Activation::relu);
   EXPECT_EQ(activation_from("tanh"), Activation::tanh);
   EXPECT_EQ(activation_from("sigmoid"), Activation::sigmoid);
+  for (size_t i = 0; i < activation_names().size(); ++i) EXPECT_EQ(activation_from(activation_names()[i]), static_cast<Activation>(i));
+  EXPECT_EQ(activation_from("softplus"), Activation::softplus);
   EXPECT_THROW(activation_from("gelo"), Error);
+}
+
+TEST(Module, NormalisationsStartAsTheIdentityOfNormalisedNumbers) {
+  LayerNorm layer({2, 3});
+  GroupNorm group(2, 6), instance(6, 6, 1e-5, false);
+  ASSERT_EQ(layer.own_parameters().size(), 2u);
+  EXPECT_EQ(layer.own_parameters()[0]->name, "weight");
+  EXPECT_EQ(layer.own_parameters()[1]->name, "bias");
+  EXPECT_EQ(layer.own_parameters()[0]->shape, (Shape{2, 3}));
+  EXPECT_EQ(LayerNorm({4}, 1e-5, false).own_parameters().size(), 1u);
+  EXPECT_EQ(group.own_parameters()[1]->shape, (Shape{6}));
+  EXPECT_TRUE(instance.own_parameters().empty());
+  EXPECT_THROW(GroupNorm(4, 6), Error);
+  const FlatParameters parameters(layer, 1);
+  Tensor x = Tensor::empty({2, 2, 3});
+  for (int64_t i = 0; i < 12; ++i) x.data<float>()[i] = i % 2 == 0 ? -1.0f : 1.0f;
+  ForwardContext context(true, 1, 0, 0);
+  const std::vector<float> y = copy_of(layer(Variable(x), context));
+  for (size_t i = 0; i < 12; ++i) EXPECT_NEAR(y[i], x.data<float>()[i], 1e-5f);
+}
+
+TEST(Module, EmbeddingStartsNormalButForItsPadding) {
+  Embedding embedding(100, 50, 7);
+  const FlatParameters parameters(embedding, 1);
+  const Tensor& table = embedding.own_parameters()[0]->value;
+  double squares = 0.0;
+  for (int64_t i = 0; i < table.elements(); ++i) squares += static_cast<double>(table.data<float>()[i] * table.data<float>()[i]);
+  EXPECT_NEAR(squares / 4950.0, 1.0, 0.1);
+  for (int64_t i = 0; i < 50; ++i) EXPECT_EQ(table.data<float>()[7 * 50 + i], 0.0f);
+  EXPECT_NE(table.data<float>()[7 * 50 - 1], 0.0f);
+  EXPECT_NE(table.data<float>()[8 * 50], 0.0f);
+  EXPECT_THROW(Embedding(5, 2, 5), Error);
+}
+
+std::string error_of(Module& module, const Variable& x) {
+  ForwardContext context(true, 1, 0, 0);
+  try {
+    module(x, context);
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "no error";
+}
+
+TEST(Module, ErrorsNameTheInnermostModule) {
+  Chain root;
+  auto& block = root.append("block", std::make_unique<Chain>());
+  block.add_linear("first", 3, 2);
+  block.append("norm", std::make_unique<LayerNorm>(Shape{5}));
+  root.name_tree();
+  const FlatParameters parameters(root, 1);
+  EXPECT_EQ(error_of(root, ones({1, 4})), "module 'block.first' (Linear): linear: input features and weight do not fit: [1, 4] and [2, 3]");
+  EXPECT_EQ(error_of(root, ones({1, 3})),
+            "module 'block.norm' (LayerNorm): layer_norm: the input does not end in the normalised shape: [1, 2] and [5]");
+  Chain texts;
+  texts.append("words", std::make_unique<Embedding>(10, 4));
+  texts.name_tree();
+  const FlatParameters more(texts, 1);
+  const std::vector<int64_t> ids = {3, 12};
+  EXPECT_EQ(error_of(texts, Variable(Tensor::of<int64_t>(ids, {2}))),
+            "module 'words' (Embedding): embedding: id 12 at place 1 of [2] is outside 0..9, the rows of the table [10, 4]; the model needs as many rows as "
+            "the data has ids");
 }
 
 class DropoutTest : public testing::Test {

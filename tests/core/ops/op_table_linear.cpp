@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "core/ops/embedding.h"
 #include "core/ops/linear.h"
 #include "tests/core/ops/op_table.h"
 
@@ -24,11 +25,35 @@ OpRow linear_row(int64_t rows, int64_t in_features, int64_t out_features) {
           }};
 }
 
+/// The place-th of ids that repeat and leave some out.
+int64_t id_at(int64_t place, int64_t rows) { return place * place * 5 % rows; }
+
+OpRow embedding_row(const Shape& ids, int64_t rows, int64_t columns) {
+  return {"embedding " + ids.text() + " of " + Shape{rows, columns}.text(), {{{rows, columns}}},
+          [=](const std::vector<Variable>& in) {
+            std::vector<int64_t> values;
+            for (int64_t i = 0; i < ids.elements(); ++i) values.push_back(id_at(i, rows));
+            return ops::embedding(Tensor::of<int64_t>(values, ids), in[0]);
+          },
+          [=](const std::vector<Numbers>& in) {
+            Numbers y;
+            for (int64_t i = 0; i < ids.elements(); ++i) {
+              for (int64_t c = 0; c < columns; ++c) y.push_back(in[0][static_cast<size_t>(id_at(i, rows) * columns + c)]);
+            }
+            return y;
+          }};
+}
+
 }  // namespace
 
 std::vector<OpRow> linear_rows() {
   std::vector<OpRow> rows;
   for (const Shape& s : {Shape{1, 1, 1}, Shape{5, 7, 3}, Shape{64, 120, 84}, Shape{3, 1, 9}, Shape{0, 4, 3}}) rows.push_back(linear_row(s[0], s[1], s[2]));
+  rows.push_back(embedding_row({2, 9}, 11, 7));
+  rows.push_back(embedding_row({3, 1, 5}, 64, 33));
+  rows.push_back(embedding_row({}, 3, 4));
+  rows.push_back(embedding_row({20}, 1, 1));
+  rows.push_back(embedding_row({0}, 5, 2));
   return rows;
 }
 

@@ -46,6 +46,47 @@ OpRow batch_norm_row(const Shape& x, bool relu, bool residual) {
           [=](const std::vector<Numbers>& in) { return batch_norm_reference(in, x[0], x[1], pixels, relu); }};
 }
 
+/// inputs: x and, where asked, weight and bias; `group_of(i)` and `channel_of(i)` say what element i of x is normalised with and scaled by
+template <typename GroupOf, typename ChannelOf>
+Numbers group_reference(const std::vector<Numbers>& in, size_t groups, GroupOf group_of, ChannelOf channel_of) {
+  const size_t elements = in[0].size();
+  Numbers count(groups, 0.0), mean(groups, 0.0), variance(groups, 0.0), y(elements);
+  for (size_t i = 0; i < elements; ++i) {
+    count[group_of(i)] += 1.0;
+    mean[group_of(i)] += in[0][i];
+  }
+  for (size_t g = 0; g < groups; ++g) mean[g] /= count[g];
+  for (size_t i = 0; i < elements; ++i) variance[group_of(i)] += (in[0][i] - mean[group_of(i)]) * (in[0][i] - mean[group_of(i)]) / count[group_of(i)];
+  for (size_t i = 0; i < elements; ++i) {
+    const double normalised = (in[0][i] - mean[group_of(i)]) / std::sqrt(variance[group_of(i)] + 1e-5);
+    y[i] = in.size() == 1 ? normalised : normalised * in[1][channel_of(i)] + in[2][channel_of(i)];
+  }
+  return y;
+}
+
+/// With weight and bias of the shape `normalised`.
+OpRow layer_norm_row(const Shape& x, const Shape& normalised, double mean = 1.0) {
+  const auto columns = static_cast<size_t>(normalised.elements());
+  return {"layer_norm " + x.text() + " over " + normalised.text(), {{x, false, mean - 2.0, mean + 2.0}, {normalised, false, 0.5, 1.5}, {normalised}},
+          [=](const std::vector<Variable>& in) { return ops::layer_norm(in[0], normalised, in[1], in[2]); },
+          [=](const std::vector<Numbers>& in) {
+            return group_reference(in, in[0].size() / columns, [=](size_t i) { return i / columns; }, [=](size_t i) { return i % columns; });
+          }};
+}
+
+OpRow group_norm_row(const Shape& x, int64_t groups, bool affine) {
+  const auto channels = static_cast<size_t>(x[1]), width = channels / static_cast<size_t>(groups);
+  const size_t pixels = x.dims() == 4 ? static_cast<size_t>(x[2] * x[3]) : 1;
+  std::vector<OpInput> inputs = {{x, x.dims() == 4, -1.0, 3.0}};
+  if (affine) inputs.insert(inputs.end(), {OpInput{{x[1]}, false, 0.5, 1.5}, OpInput{{x[1]}}});
+  return {"group_norm " + x.text() + " groups " + std::to_string(groups) + (affine ? "" : " plain"), inputs,
+          [=](const std::vector<Variable>& in) { return ops::group_norm(in[0], groups, affine ? in[1] : Variable(), affine ? in[2] : Variable()); },
+          [=](const std::vector<Numbers>& in) {
+            return group_reference(in, static_cast<size_t>(x[0] * groups), [=](size_t i) { return i / pixels / width; },
+                                   [=](size_t i) { return i / pixels % channels; });
+          }};
+}
+
 }  // namespace
 
 std::vector<OpRow> normalisation_rows() {
@@ -56,6 +97,21 @@ std::vector<OpRow> normalisation_rows() {
   }
   rows.push_back(batch_norm_row({300, 5}, true, false));
   rows.push_back(batch_norm_row({2, 1, 9, 9}, true, true));
+  rows.push_back(layer_norm_row({5, 7}, {7}));
+  rows.push_back(layer_norm_row({2, 3, 33}, {33}));
+  rows.push_back(layer_norm_row({2, 70, 8}, {8}));
+  rows.push_back(layer_norm_row({4, 3, 5}, {3, 5}));
+  rows.push_back(layer_norm_row({3, 4500}, {4500}));
+  rows.push_back(layer_norm_row({4, 1}, {1}));
+  rows.push_back(layer_norm_row({0, 6}, {6}));
+  for (const bool affine : {true, false}) {
+    rows.push_back(group_norm_row({2, 6, 5, 7}, 3, affine));
+    rows.push_back(group_norm_row({1, 40, 3, 3}, 4, affine));
+    rows.push_back(group_norm_row({3, 17, 4, 4}, 17, affine));
+    rows.push_back(group_norm_row({2, 21, 13, 11}, 1, affine));
+    rows.push_back(group_norm_row({5, 12}, 2, affine));
+    rows.push_back(group_norm_row({0, 4, 3, 3}, 2, affine));
+  }
   return rows;
 }
 

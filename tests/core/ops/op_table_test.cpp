@@ -2,9 +2,12 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
+#include <cstdio>
 #include <cstring>
-#include <map>
+#include <memory>
+#include <set>
 
 #include "core/autograd/engine.h"
 #include "core/base/philox.h"
@@ -98,9 +101,33 @@ bool same_bits(const Tensor& a, const Tensor& b) {
   return x.shape() == y.shape() && std::memcmp(x.bytes(), y.bytes(), x.size_bytes()) == 0;
 }
 
+/// What the table held and what took longest, for a line at the end.
+struct Summary {
+  std::set<std::string> ops;
+  int cases = 0;
+  std::string slowest;
+  double slowest_s = 0.0;
+
+  void add(const std::string& row, const std::string& mode, double seconds) {
+    ops.insert(row.substr(0, row.find(' ')));
+    ++cases;
+    if (seconds < slowest_s) return;
+    slowest_s = seconds;
+    slowest = row + ", " + mode;
+  }
+};
+
 class OpTable : public testing::TestWithParam<OpRow> {
  protected:
+  static void SetUpTestSuite() { summary_ = std::make_unique<Summary>(); }
+  static void TearDownTestSuite() {
+    std::printf("op table: %zu ops, %d cases; the slowest: %s, %.3f s\n", summary_->ops.size(), summary_->cases, summary_->slowest.c_str(),
+                summary_->slowest_s);
+    summary_.reset();
+  }
+
   void SetUp() override {
+    start_ = std::chrono::steady_clock::now();
     for (size_t i = 0; i < GetParam().inputs.size(); ++i) {
       const OpInput& input = GetParam().inputs[i];
       inputs_.push_back(random_numbers(static_cast<size_t>(input.shape.elements()), i + 1, input.lowest, input.highest));
@@ -108,8 +135,18 @@ class OpTable : public testing::TestWithParam<OpRow> {
     weights_ = random_numbers(GetParam().reference(inputs_).size(), 99, -1.0, 1.0);
   }
 
+  void TearDown() override {
+    const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - start_;
+    const std::string test = testing::UnitTest::GetInstance()->current_test_info()->name();
+    summary_->add(GetParam().name, test.substr(0, test.find('/')), taken.count());
+  }
+
   std::vector<Numbers> inputs_;
   Numbers weights_;
+
+ private:
+  static inline std::unique_ptr<Summary> summary_;
+  std::chrono::steady_clock::time_point start_;
 };
 
 TEST_P(OpTable, ForwardEqualsDoublePrecision) {

@@ -10,30 +10,25 @@
 #include "core/kernels/kernels.h"
 #include "core/ops/activation.h"
 #include "core/ops/convolution.h"
+#include "core/ops/embedding.h"
 #include "core/ops/linear.h"
 #include "core/ops/loss.h"
+#include "core/ops/normalisation.h"
 #include "core/ops/pooling.h"
+#include "core/ops/softmax.h"
+#include "tests/core/ops/support.h"
 
 namespace tessera {
 namespace {
 
 using autograd::Leaf;
 using autograd::Variable;
+using test::error_of;
 
 Variable constant(const Shape& shape, float value) {
   Tensor tensor = Tensor::empty(shape);
   for (int64_t i = 0; i < tensor.elements(); ++i) tensor.data<float>()[i] = value;
   return Variable(tensor);
-}
-
-template <typename Body>
-std::string error_of(Body body) {
-  try {
-    body();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
 }
 
 TEST(Dropout, KeepsTheRightShareAndScalesIt) {
@@ -72,7 +67,9 @@ TEST(Dropout, MaskDependsOnKeyAloneNotOnPlaceOrThreads) {
 
 TEST(Activation, NotANumberPassesThrough) {
   const Variable x = constant({5}, std::numeric_limits<float>::quiet_NaN());
-  for (const auto& op : {ops::relu, ops::tanh, ops::sigmoid}) EXPECT_TRUE(std::isnan(op(x).value().data<float>()[0]));
+  for (const auto& op : {ops::relu, ops::tanh, ops::sigmoid, ops::gelu, ops::gelu_tanh, ops::silu, ops::softmax, ops::log_softmax}) EXPECT_TRUE(std::isnan(op(x).value().data<float>()[0]));
+  EXPECT_TRUE(std::isnan(ops::leaky_relu(x).value().data<float>()[0]));
+  EXPECT_TRUE(std::isnan(ops::softplus(x).value().data<float>()[0]));
   EXPECT_TRUE(std::isnan(ops::max_pool2d(constant({1, 1, 2, 2}, std::numeric_limits<float>::quiet_NaN()), {}).value().data<float>()[0]));
 }
 
@@ -90,6 +87,17 @@ TEST(Activation, TanhAndSigmoidAreWithinTwoUlpOfTheTruth) {
   EXPECT_EQ(ops::sigmoid(constant({1}, -200.0f)).value().data<float>()[0], 0.0f);
 }
 
+TEST(Activation, GeluSiluAndSoftplusAreCloseFarOut) {
+  for (double at = -9.0; at < 9.0; at += 0.00171) {
+    const auto value = static_cast<float>(at);
+    const double x = static_cast<double>(value), tail = 0.5 * std::erfc(-x / std::sqrt(2.0));
+    const auto of = [&](Variable (*op)(const Variable&)) { return static_cast<double>(op(constant({1}, value)).value().data<float>()[0]); };
+    ASSERT_NEAR(of(ops::gelu), x * tail, 1e-5 * std::fabs(x * tail)) << x;
+    ASSERT_NEAR(of(ops::silu), x / (1.0 + std::exp(-x)), 5e-7 * std::fabs(x / (1.0 + std::exp(-x)))) << x;
+    ASSERT_NEAR(of([](const Variable& v) { return ops::softplus(v); }), std::log1p(std::exp(x)), 4e-7 * std::log1p(std::exp(x))) << x;
+  }
+}
+
 TEST(BadShapes, NameOpAndBothShapes) {
   const Variable none;
   std::string text = error_of([&] { ops::linear(constant({2, 3}, 1), constant({4, 5}, 1), none); });
@@ -105,15 +113,52 @@ TEST(BadShapes, NameOpAndBothShapes) {
   EXPECT_NE(text.find("[16, 16]"), std::string::npos);
 }
 
-TEST(CrossEntropy, TargetOutsideTheClassesIsADataError) {
-  const std::vector<int64_t> targets = {0, 7};
-  try {
-    ops::cross_entropy(constant({2, 3}, 0), Tensor::of<int64_t>(targets, {2}));
-    FAIL();
-  } catch (const Error& error) {
-    EXPECT_EQ(error.kind(), ErrorKind::data);
-    EXPECT_NE(std::string(error.what()).find("target 7 of row 1"), std::string::npos);
+TEST(BadShapes, OfNormalisations) {
+  const Variable none, x = constant({2, 6, 4, 4}, 1);
+  EXPECT_EQ(error_of([&] { ops::layer_norm(x, {5}, none, none); }), "layer_norm: the input does not end in the normalised shape: [2, 6, 4, 4] and [5]");
+  EXPECT_EQ(error_of([&] { ops::layer_norm(x, {0}, none, none); }), "layer_norm: the input does not end in the normalised shape: [2, 6, 4, 4] and [0]");
+  EXPECT_EQ(error_of([&] { ops::layer_norm(constant({4}, 1), {2, 4}, none, none); }),
+            "layer_norm: the input does not end in the normalised shape: [4] and [2, 4]");
+  EXPECT_EQ(error_of([&] { ops::layer_norm(x, {4}, constant({3}, 1), none); }), "layer_norm: weight and normalised shape do not fit: [3] and [4]");
+  EXPECT_EQ(error_of([&] { ops::group_norm(x, 4, none, none); }), "group_norm: 4 groups do not divide the channels of [2, 6, 4, 4]");
+  EXPECT_EQ(error_of([&] { ops::group_norm(x, 3, none, constant({2}, 1)); }), "group_norm: bias and channels of the input do not fit: [2] and [6]");
+  EXPECT_EQ(error_of([&] { ops::group_norm(constant({2, 6, 0, 4}, 1), 3, none, none); }), "group_norm has no statistics of the empty samples of [2, 6, 0, 4]");
+  EXPECT_EQ(error_of([&] { ops::group_norm(constant({2, 6, 4}, 1), 3, none, none); }), "group_norm needs [N, C, H, W] or [N, C], not [2, 6, 4]");
+  EXPECT_EQ(error_of([&] { ops::softmax(constant({2, 0}, 1)); }), "softmax needs at least one element in the last dim, not [2, 0]");
+  EXPECT_NE(error_of([&] { ops::leaky_relu(x, -0.5); }).find("leaky_relu: slope"), std::string::npos);
+  EXPECT_NE(error_of([&] { ops::softplus(x, 0.0); }).find("softplus: beta"), std::string::npos);
+}
+
+TEST(Normalisation, LargeMeansDoNotDrownTheDeviations) {
+  const Variable none;
+  Tensor x = Tensor::empty({1, 8, 2, 2});
+  for (int64_t i = 0; i < 32; ++i) x.data<float>()[i] = 4096.0f + static_cast<float>(i % 2);
+  for (const Tensor& y : {ops::group_norm(Variable(x), 2, none, none).value(), ops::layer_norm(Variable(x), {8, 2, 2}, none, none).value()}) {
+    for (int64_t i = 0; i < 32; ++i) EXPECT_NEAR(contiguous(y).data<float>()[i], i % 2 == 0 ? -1.0f : 1.0f, 1e-4f);
   }
+}
+
+TEST(Embedding, AnIdOutsideTheTableIsADataError) {
+  const std::vector<int64_t> ids = {0, 3, 1, 70};
+  for (const int64_t rows : {50, 3}) {
+    const std::string id = rows == 50 ? "id 70 at place 3" : "id 3 at place 1", range = rows == 50 ? "0..49" : "0..2";
+    EXPECT_EQ(error_of([&] { ops::embedding(Tensor::of<int64_t>(ids, {2, 2}), constant({rows, 4}, 1)); }),
+              "embedding: " + id + " of [2, 2] is outside " + range + ", the rows of the table " + (Shape{rows, 4}).text() +
+                  "; the model needs as many rows as the data has ids");
+  }
+  EXPECT_EQ(error_of([&] { ops::embedding(Tensor::zeros({2}), constant({3, 4}, 1)); }), "embedding needs ids i64, not f32");
+}
+
+TEST(Embedding, PaddingIsLookedUpButNotTrained) {
+  const Tensor gradient = Tensor::zeros({3, 2});
+  const std::vector<std::shared_ptr<Leaf>> leaves = {std::make_shared<Leaf>(0, gradient)};
+  const Variable table(constant({3, 2}, 5.0f).value(), leaves[0]);
+  const std::vector<int64_t> ids = {1, 0, 1, 2};
+  const Variable y = ops::embedding(Tensor::of<int64_t>(ids, {4}), table, 1);
+  EXPECT_EQ(y.value().data<float>()[0], 5.0f);
+  autograd::Engine().backward(ops::absolute_error(y, Tensor::zeros({4, 2})).sum, leaves);
+  const float want[] = {1, 1, 0, 0, 1, 1};
+  for (int i = 0; i < 6; ++i) EXPECT_EQ(gradient.data<float>()[i], want[i]) << i;
 }
 
 class CountingHook final : public autograd::GradientHook {

@@ -85,5 +85,24 @@ TEST(Classification, AddsLossAndHitsAndReturnsLogits) {
   EXPECT_EQ(metrics.weight(1), 6.0);
 }
 
+TEST(Classification, ClassWeightsAreTheWeightOfALossAndNotOfAHit) {
+  Classification task(identity(), {.label_smoothing = 0.2, .class_weights = {0.5, 0.75, 2.0}});
+  const std::vector<float> logits(6, 1.0f);
+  const std::vector<int64_t> targets = {2, 1};
+  data::Batch batch;
+  batch.samples = 2;
+  batch.tensors = {{std::string(data::kInputs), Tensor::of<float>(logits, {2, 3})},
+                   {std::string(data::kTargets), Tensor::of<int64_t>(targets, {2})}};
+  Metrics metrics(task.metric_names());
+  nn::ForwardContext context(true, 1, 0, 0);
+  const QuantumLoss quantum = task.train(batch, context, metrics);
+  // Every log probability is -log(3).
+  const double loss = std::log(3.0) * (0.8 * 2.75 + 2.0 * 0.2 / 3.0 * 3.25);
+  EXPECT_EQ(quantum.weight, 2.75);
+  EXPECT_NEAR(static_cast<double>(quantum.loss_sum.value().data<float>()[0]), loss, 1e-6);
+  EXPECT_EQ(metrics.weight(0), 2.75);
+  EXPECT_EQ(metrics.weight(1), 2.0);
+}
+
 }  // namespace
 }  // namespace tessera

@@ -2,45 +2,25 @@
 // Channels are taken sixteen at a time, so that their sums stay in registers while the rows go by.
 #include <cmath>
 
+#include "core/kernels/cpu/simd/channel_sums.h"
 #include "core/kernels/cpu/simd/parallel.h"
 #include "core/kernels/normalisation.h"
 
 TESSERA_ISA_BEGIN
 namespace {
 
-constexpr int64_t kLanes = 16;
-constexpr int64_t kBlockRows = 128;
-
 /// body(first channel, count) over all channels in groups of sixteen; the last may be smaller.
 template <typename Body>
 inline void for_channel_groups(int64_t rows, int64_t channels, Body body) {
-  const int64_t groups = (channels + kLanes - 1) / kLanes;
-  parallel_for(groups, rows * kLanes, [&](int64_t group) {
-    const int64_t first = group * kLanes;
-    if (channels - first >= kLanes) {
-      body.template operator()<true>(first, kLanes);
+  const int64_t groups = (channels + kChannelLanes - 1) / kChannelLanes;
+  parallel_for(groups, rows * kChannelLanes, [&](int64_t group) {
+    const int64_t first = group * kChannelLanes;
+    if (channels - first >= kChannelLanes) {
+      body.template operator()<true>(first, kChannelLanes);
     } else {
       body.template operator()<false>(first, channels - first);
     }
   });
-}
-
-/// Sums of two quantities of each channel, in f32 within a block of rows and in f64 over blocks. add(row offset, lane, a, b)
-template <bool kFull, typename Add>
-inline void two_sums(int64_t rows, int64_t count, double (&first)[kLanes], double (&second)[kLanes], Add add) {
-  for (int64_t c = 0; c < kLanes; ++c) first[c] = second[c] = 0.0;
-  for (int64_t begin = 0; begin < rows; begin += kBlockRows) {
-    const int64_t end = begin + kBlockRows < rows ? begin + kBlockRows : rows;
-    float a[kLanes] = {}, b[kLanes] = {};
-    for (int64_t row = begin; row < end; ++row) {
-#pragma GCC ivdep
-      for (int64_t c = 0; c < (kFull ? kLanes : count); ++c) add(row, c, a[c], b[c]);
-    }
-    for (int64_t c = 0; c < kLanes; ++c) {
-      first[c] += static_cast<double>(a[c]);
-      second[c] += static_cast<double>(b[c]);
-    }
-  }
 }
 
 struct Statistics {
@@ -51,9 +31,9 @@ struct Statistics {
     const float* x = args.x + channel;
     const int64_t stride = args.channels;
     // Deviations from a value of the channel itself: sums of squares then lose nothing to a large mean.
-    float pivot[kLanes] = {};
+    float pivot[kChannelLanes] = {};
     for (int64_t c = 0; c < count; ++c) pivot[c] = x[c];
-    double sum[kLanes], squares[kLanes];
+    double sum[kChannelLanes], squares[kChannelLanes];
     two_sums<kFull>(args.rows, count, sum, squares, [&](int64_t row, int64_t c, float& a, float& b) {
       const float deviation = x[row * stride + c] - pivot[c];
       a += deviation;
@@ -130,9 +110,9 @@ struct ParameterGradients {
   void operator()(int64_t channel, int64_t count) const {
     const float *x = args.x + channel, *y = args.y + channel, *dy = args.dy + channel;
     const int64_t stride = args.channels;
-    float mean[kLanes] = {};
+    float mean[kChannelLanes] = {};
     for (int64_t c = 0; c < count; ++c) mean[c] = args.mean[channel + c];
-    double sum[kLanes], product[kLanes];
+    double sum[kChannelLanes], product[kChannelLanes];
     two_sums<kFull>(args.rows, count, sum, product, [&](int64_t row, int64_t c, float& a, float& b) {
       const int64_t at = row * stride + c;
       const float gradient = kRelu ? (y[at] > 0.0f ? dy[at] : 0.0f) : dy[at];
@@ -190,6 +170,9 @@ void batch_norm_backward(const BatchNormBackward& args) {
 
 }  // namespace
 
-NormalisationKernels normalisation_kernels() { return {batch_norm_forward, batch_norm_apply, batch_norm_backward}; }
+NormalisationKernels normalisation_kernels() { 
+  return {batch_norm_forward, batch_norm_apply,   batch_norm_backward, layer_norm_forward,
+          layer_norm_backward, group_norm_forward, group_norm_backward};
+}
 
 TESSERA_ISA_END

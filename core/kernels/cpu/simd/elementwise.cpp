@@ -1,62 +1,55 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/kernels/elementwise.h"
 
-#include "core/kernels/cpu/simd/math.h"
+#include "core/kernels/cpu/simd/activations.h"
 #include "core/kernels/cpu/simd/parallel.h"
 
 TESSERA_ISA_BEGIN
 namespace {
 
-// An op is a functor pair: value(x) and grad(y, dy). NaN passes through all of them.
-struct Relu {
-  static float value(float x) { return x < 0.0f ? 0.0f : x; }
-  static float grad(float y, float dy) { return y > 0.0f ? dy : 0.0f; }
-};
-
-struct Tanh {
-  static float value(float x) { return tanh_f32(x); }
-  static float grad(float y, float dy) { return dy * (1.0f - y * y); }
-};
-
-struct Sigmoid {
-  static float value(float x) { return sigmoid_f32(x); }
-  static float grad(float y, float dy) { return dy * (y * (1.0f - y)); }
-};
-
 template <typename Op>
 void forward(const UnaryForward& args) {
   parallel_ranges(args.elements, [&](int64_t begin, int64_t end) {
+    const UnaryOptions options = args.options;
     const float* x = args.x;
     float* y = args.y;
 #pragma GCC ivdep
-    for (int64_t i = begin; i < end; ++i) y[i] = Op::value(x[i]);
+    for (int64_t i = begin; i < end; ++i) y[i] = Op::value(x[i], options);
   });
 }
 
 template <typename Op>
 void backward(const UnaryBackward& args) {
   parallel_ranges(args.elements, [&](int64_t begin, int64_t end) {
-    const float *y = args.y, *dy = args.dy;
+    const UnaryOptions options = args.options;
+    const float *saved = args.saved, *dy = args.dy;
     float* dx = args.dx;
 #pragma GCC ivdep
-    for (int64_t i = begin; i < end; ++i) dx[i] = Op::grad(y[i], dy[i]);
+    for (int64_t i = begin; i < end; ++i) dx[i] = Op::grad(saved[i], dy[i], options);
   });
 }
 
-void unary_forward(UnaryOp op, const UnaryForward& args) {
+/// body(functor) for the functor of `op`.
+template <typename Body>
+void with_functor(UnaryOp op, Body body) {
   switch (op) {
-    case UnaryOp::relu: return forward<Relu>(args);
-    case UnaryOp::tanh: return forward<Tanh>(args);
-    case UnaryOp::sigmoid: return forward<Sigmoid>(args);
+    case UnaryOp::relu: return body(Relu());
+    case UnaryOp::tanh: return body(Tanh());
+    case UnaryOp::sigmoid: return body(Sigmoid());
+    case UnaryOp::leaky_relu: return body(LeakyRelu());
+    case UnaryOp::gelu: return body(Gelu());
+    case UnaryOp::gelu_tanh: return body(GeluTanh());
+    case UnaryOp::silu: return body(Silu());
+    case UnaryOp::softplus: return body(Softplus());
   }
 }
 
+void unary_forward(UnaryOp op, const UnaryForward& args) {
+  with_functor(op, [&](auto functor) { forward<decltype(functor)>(args); });
+}
+
 void unary_backward(UnaryOp op, const UnaryBackward& args) {
-  switch (op) {
-    case UnaryOp::relu: return backward<Relu>(args);
-    case UnaryOp::tanh: return backward<Tanh>(args);
-    case UnaryOp::sigmoid: return backward<Sigmoid>(args);
-  }
+  with_functor(op, [&](auto functor) { backward<decltype(functor)>(args); });
 }
 
 /// Philox for many consecutive blocks at once: the counters differ in one word only, so the rounds vectorise.

@@ -18,6 +18,8 @@ LossKernels loss_kernels();
 NormalisationKernels normalisation_kernels();
 OptimizerKernels optimizer_kernels();
 SummationKernels summation_kernels();
+SoftmaxKernels softmax_kernels();
+EmbeddingKernels embedding_kernels();
 ArithmeticKernels arithmetic_kernels();
 ReductionKernels reduction_kernels();
 GatherKernels gather_kernels();
@@ -26,5 +28,12 @@ TileKernels tile_kernels();
 /// bias_add and column_sums; matmul itself is oneDNN's.
 void bias_add(const BiasAdd&);
 void column_sums(const ColumnSums&);
+/// Members of tables that are made elsewhere.
+void element_loss_forward(ElementLoss, const ElementLossForward&);
+void element_loss_backward(ElementLoss, const ElementLossBackward&);
+void layer_norm_forward(const LayerNormForward&);
+void layer_norm_backward(const LayerNormBackward&);
+void group_norm_forward(const GroupNormForward&);
+void group_norm_backward(const GroupNormBackward&);
 
 TESSERA_ISA_END

@@ -3,56 +3,95 @@
 
 #include <cmath>
 
-#include "core/kernels/cpu/simd/math.h"
-#include "core/kernels/cpu/simd/parallel.h"
+#include "core/kernels/cpu/simd/exponentials.h"
 
 TESSERA_ISA_BEGIN
 namespace {
 
-float row_maximum(const float* row, int64_t classes) {
-  float largest = row[0];
-  for (int64_t c = 1; c < classes; ++c) largest = row[c] > largest ? row[c] : largest;
-  return largest;
+/// The distribution q of a row: `at_target` at the target, plus uniform * w[c] everywhere; `total` is their sum.
+struct Distribution {
+  double at_target, uniform, total;
+};
+
+/// What the rows of a call have in common.
+struct Smoothing {
+  double kept, uniform, uniform_total;
+};
+
+Smoothing smoothing_of(const CrossEntropyTargets& targets, int64_t classes) {
+  const double smoothing = static_cast<double>(targets.smoothing), uniform = smoothing / static_cast<double>(classes);
+  double weights = static_cast<double>(classes);
+  if (targets.weights && smoothing > 0.0) {
+    weights = 0.0;
+    for (int64_t c = 0; c < classes; ++c) weights += static_cast<double>(targets.weights[c]);
+  }
+  return {1.0 - smoothing, uniform, uniform * weights};
 }
 
-/// Sum of exp(row - largest) in a fixed order: eight interleaved partial sums, then those in order. Keeps the terms where asked.
-float exponential_sum(const float* row, float largest, int64_t classes, float* keep) {
-  float partial[8] = {};
-  for (int64_t c = 0; c < classes; ++c) {
-    const float term = exp_f32(row[c] - largest);
-    if (keep) keep[c] = term;
-    partial[c % 8] += term;
+Distribution distribution_of(const CrossEntropyTargets& targets, const Smoothing& smoothing, int64_t target) {
+  const double weight = targets.weights ? static_cast<double>(targets.weights[target]) : 1.0;
+  return {smoothing.kept * weight, smoothing.uniform, smoothing.kept * weight + smoothing.uniform_total};
+}
+
+/// Sum of w[c] * (row[c] - largest).
+double weighted_distances(const float* row, float largest, const float* weights, int64_t classes) {
+  if (!weights) return row_sum(classes, [=](auto kind, int64_t c) { return load<decltype(kind)>(row + c) - largest; });
+  return row_sum(classes, [=](auto kind, int64_t c) { return load<decltype(kind)>(weights + c) * (load<decltype(kind)>(row + c) - largest); });
+}
+
+/// The row's loss; its probabilities where asked.
+double forward_row(const CrossEntropyForward& args, const Smoothing& smoothing, int64_t row) {
+  const int64_t target = args.targets.classes[row], classes = args.classes;
+  const float* logits = args.logits + row * classes;
+  float* probabilities = args.probabilities ? args.probabilities + row * classes : nullptr;
+  if (target == args.targets.ignored) return 0.0;
+  const float largest = row_maximum(logits, classes);
+  const double sum = exponentials(logits, largest, classes, probabilities);
+  if (probabilities) {
+    const auto scale = static_cast<float>(1.0 / sum);
+#pragma GCC ivdep
+    for (int64_t c = 0; c < classes; ++c) probabilities[c] *= scale;
   }
-  float total = 0.0f;
-  for (float value : partial) total += value;
-  return total;
+  const Distribution q = distribution_of(args.targets, smoothing, target);
+  double expected = q.at_target * (static_cast<double>(logits[target]) - static_cast<double>(largest));
+  if (q.uniform > 0.0) expected += q.uniform * weighted_distances(logits, largest, args.targets.weights, classes);
+  return q.total * std::log(sum) - expected;
 }
 
 void cross_entropy_forward(const CrossEntropyForward& args) {
-  double loss = 0.0;
-  for (int64_t row = 0; row < args.rows; ++row) {
-    const float* logits = args.logits + row * args.classes;
-    float* probabilities = args.probabilities ? args.probabilities + row * args.classes : nullptr;
-    const float largest = row_maximum(logits, args.classes);
-    const float sum = exponential_sum(logits, largest, args.classes, probabilities);
-    loss += std::log(static_cast<double>(sum)) + static_cast<double>(largest) - static_cast<double>(logits[args.targets[row]]);
-    if (probabilities) {
-      const float scale = 1.0f / sum;
-      for (int64_t c = 0; c < args.classes; ++c) probabilities[c] *= scale;
-    }
+  const Smoothing smoothing = smoothing_of(args.targets, args.classes);
+  *args.loss_sum = static_cast<float>(segmented_sum(args.rows, 1, args.classes, [&](int64_t begin, int64_t end) {
+    double loss = 0.0;
+    for (int64_t row = begin; row < end; ++row) loss += forward_row(args, smoothing, row);
+    return loss;
+  }));
+}
+
+void backward_row(const CrossEntropyBackward& args, const Smoothing& smoothing, int64_t row) {
+  const int64_t target = args.targets.classes[row], classes = args.classes;
+  const float *probabilities = args.probabilities + row * classes, *weights = args.targets.weights;
+  float* dlogits = args.dlogits + row * classes;
+  if (target == args.targets.ignored) {
+    for (int64_t c = 0; c < classes; ++c) dlogits[c] = 0.0f;
+    return;
   }
-  *args.loss_sum = static_cast<float>(loss);
+  const Distribution q = distribution_of(args.targets, smoothing, target);
+  const auto total = static_cast<float>(q.total), uniform = static_cast<float>(q.uniform);
+  const float scale = *args.scale, factor = total * scale, taken = uniform * scale;
+  if (uniform == 0.0f) {
+#pragma GCC ivdep
+    for (int64_t c = 0; c < classes; ++c) dlogits[c] = probabilities[c] * factor;
+  } else {
+#pragma GCC ivdep
+    for (int64_t c = 0; c < classes; ++c) dlogits[c] = probabilities[c] * factor - (weights ? weights[c] * taken : taken);
+  }
+  const double at_target = q.at_target + q.uniform * (weights ? static_cast<double>(weights[target]) : 1.0);
+  dlogits[target] = (probabilities[target] * total - static_cast<float>(at_target)) * scale;
 }
 
 void cross_entropy_backward(const CrossEntropyBackward& args) {
-  const float scale = *args.scale;
-  for (int64_t row = 0; row < args.rows; ++row) {
-    const float* probabilities = args.probabilities + row * args.classes;
-    float* dlogits = args.dlogits + row * args.classes;
-#pragma GCC ivdep
-    for (int64_t c = 0; c < args.classes; ++c) dlogits[c] = probabilities[c] * scale;
-    dlogits[args.targets[row]] = (probabilities[args.targets[row]] - 1.0f) * scale;
-  }
+  const Smoothing smoothing = smoothing_of(args.targets, args.classes);
+  parallel_for(args.rows, args.classes, [&](int64_t row) { backward_row(args, smoothing, row); });
 }
 
 int64_t count_correct(const CountCorrect& args) {
@@ -68,6 +107,6 @@ int64_t count_correct(const CountCorrect& args) {
 
 }  // namespace
 
-LossKernels loss_kernels() { return {cross_entropy_forward, cross_entropy_backward, count_correct}; }
+LossKernels loss_kernels() { return {cross_entropy_forward, cross_entropy_backward, count_correct, element_loss_forward, element_loss_backward}; }
 
 TESSERA_ISA_END

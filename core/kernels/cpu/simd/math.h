@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// exp and tanh in plain f32 arithmetic that the compiler vectorises: no branches, no table, no fused multiply-add, so that every
+// exp, tanh and what is made of them in plain f32 arithmetic that the compiler vectorises: no branches, no table, no fused multiply-add, so that every
 // instruction set and every place in a vector gives the same bits. Coefficients are Chebyshev fits made for these ranges.
 #pragma once
 
@@ -53,6 +53,47 @@ inline float tanh_f32(float x) {
 }
 
 inline float sigmoid_f32(float x) { return 1.0f / (1.0f + exp_f32(-x)); }
+
+/// log(1 + u) for u in [0, 1], within 2 ulp: 2 artanh(s), s = u / (2 + u).
+inline float log1p_f32(float u) {
+  const float s = u / (2.0f + u);
+  const float v = s * s;
+  float p = 0x1.dbd24ep-4f;
+  p = p * v + 0x1.bc826p-4f;
+  p = p * v + 0x1.24c984p-3f;
+  p = p * v + 0x1.9998d2p-3f;
+  p = p * v + 0x1.555556p-2f;
+  const float half = s + s * v * p;
+  return half + half;
+}
+
+/// log(1 + exp(x)); NaN for NaN.
+inline float softplus_f32(float x) {
+  return select(x > 0.0f, x, 0.0f) + log1p_f32(exp_f32(-__builtin_fabsf(x)));
+}
+
+/// Distribution and density of the standard normal, for GELU.
+struct Normal {
+  float distribution, density;
+};
+
+inline Normal normal_f32(float x) {
+  const float magnitude = __builtin_fabsf(x);
+  const float bell = exp_f32(-0.5f * x * x);
+  const float t = 1.0f / (1.0f + 0.3f * magnitude);
+  float p = -0x1.516cc8p-6f;
+  p = p * t + 0x1.cbdffcp-4f;
+  p = p * t - 0x1.d292c6p-3f;
+  p = p * t + 0x1.87a6c2p-3f;
+  p = p * t - 0x1.435d78p-4f;
+  p = p * t + 0x1.88c244p-4f;
+  p = p * t + 0x1.417bd6p-4f;
+  p = p * t + 0x1.c36f1ap-4f;
+  p = p * t + 0x1.e9c712p-4f;
+  p = p * t + 0x1.ea3c6ep-4f;
+  const float tail = bell * (p * t);
+  return {select(x > 0.0f, 1.0f - tail, tail), bell * 0x1.988454p-2f};
+}
 
 }  // namespace
 TESSERA_ISA_END

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+// The kernels of every instruction set that this processor has give the same bits as those of the baseline.
+#include <gtest/gtest.h>
+
+#include <cstring>
+
+#include "core/kernels/kernels.h"
+#include "tests/core/ops/support.h"
+
+#define TESSERA_DECLARE_ISA(isa)                \
+  namespace tessera::cpu::isa {                 \
+  ElementwiseKernels elementwise_kernels();     \
+  LossKernels loss_kernels();                   \
+  NormalisationKernels normalisation_kernels(); \
+  SoftmaxKernels softmax_kernels();             \
+  ArithmeticKernels arithmetic_kernels();       \
+  ReductionKernels reduction_kernels();         \
+  BinPoolingKernels bin_pooling_kernels();      \
+  }
+TESSERA_DECLARE_ISA(baseline)
+TESSERA_DECLARE_ISA(avx2)
+TESSERA_DECLARE_ISA(avx512)
+
+namespace tessera {
+namespace {
+
+struct Tables {
+  ElementwiseKernels elementwise;
+  LossKernels loss;
+  NormalisationKernels normalisation;
+  SoftmaxKernels softmax;
+  ArithmeticKernels arithmetic;
+  ReductionKernels reduction;
+  BinPoolingKernels bin_pooling;
+};
+
+#define TESSERA_TABLES_OF(isa) \
+  Tables { cpu::isa::elementwise_kernels(), cpu::isa::loss_kernels(), cpu::isa::normalisation_kernels(), cpu::isa::softmax_kernels(), \
+           cpu::isa::arithmetic_kernels(), cpu::isa::reduction_kernels(), cpu::isa::bin_pooling_kernels() }
+
+/// Odd, so that every kernel has a remainder.
+constexpr int64_t kRows = 67, kColumns = 43;
+
+/// A new tensor of so many elements in `out`, as the kernels' results.
+float* add(std::vector<Tensor>& out, int64_t elements) {
+  out.push_back(Tensor::zeros({elements}));
+  return out.back().data<float>();
+}
+
+void run_arithmetic(const Tables& tables, const float* x, const float* dy, std::vector<Tensor>& out) {
+  constexpr int64_t kElements = kRows * kColumns;
+  for (int op = 0; op <= static_cast<int>(BinaryOp::divide); ++op) {
+    tables.arithmetic.binary(static_cast<BinaryOp>(op), {2, {{kRows, kColumns, 0}, {kColumns, 1, 1}}, x, dy, add(out, kElements)});
+  }
+  for (int op = 0; op <= static_cast<int>(ScalarOp::quotient); ++op) {
+    tables.arithmetic.scalar_forward(static_cast<ScalarOp>(op), {kElements, -0.3f, 0.7f, x, add(out, kElements)});
+    tables.arithmetic.scalar_backward(static_cast<ScalarOp>(op), {kElements, -0.3f, 0.7f, x, dy, add(out, kElements)});
+  }
+}
+
+void run_reductions(const Tables& tables, const float* x, std::vector<Tensor>& out) {
+  tables.reduction.sum({1, 1, 1, kRows * kColumns, 1, 0.5, x, add(out, 1)});
+  tables.reduction.sum({1, 1, 1, kRows, kColumns, 0.5, x, add(out, kColumns)});
+  for (const bool largest : {false, true}) {
+    const Tensor places = Tensor::empty({kRows}, DType::i32);
+    tables.reduction.extremum({kRows, kColumns, 1, largest, x, add(out, kRows), places.data<int32_t>()});
+    tables.reduction.extremum({1, kRows, kColumns, largest, x, add(out, kColumns), places.data<int32_t>()});
+  }
+  const PoolingBin rows[] = {{0, 40, 1}, {30, kRows, 3}}, column[] = {{0, 1, 1}};
+  tables.bin_pooling.average_forward({{1, kColumns, kRows, 1, 2, 1, rows, column}, x, add(out, 2 * kColumns)});
+}
+
+std::vector<Tensor> run(const Tables& tables) {
+  constexpr int64_t kElements = kRows * kColumns;
+  const Tensor x = test::random_tensor({kElements}, 1), dy = test::random_tensor({kElements}, 2), weight = test::random_tensor({kColumns}, 3);
+  const float *px = x.data<float>(), *pdy = dy.data<float>(), *pw = weight.data<float>();
+  std::vector<Tensor> out;
+  for (int op = 0; op <= static_cast<int>(UnaryOp::softplus); ++op) {
+    tables.elementwise.unary_forward(static_cast<UnaryOp>(op), {kElements, {}, px, add(out, kElements)});
+    tables.elementwise.unary_backward(static_cast<UnaryOp>(op), {kElements, {}, px, pdy, add(out, kElements)});
+  }
+  for (const bool logarithm : {false, true}) {
+    float* y = add(out, kElements);
+    tables.softmax.forward({kRows, kColumns, logarithm, px, y});
+    tables.softmax.backward({kRows, kColumns, logarithm, y, pdy, add(out, kElements)});
+  }
+  float *mean = add(out, kRows), *inverse = add(out, kRows);
+  tables.normalisation.layer_norm_forward({kRows, kColumns, 1e-5f, px, pw, pw, add(out, kElements), mean, inverse});
+  tables.normalisation.layer_norm_backward(
+      {kRows, kColumns, px, pdy, pw, mean, inverse, add(out, kElements), add(out, kColumns), add(out, kColumns), add(out, 4 * kColumns)});
+  mean = add(out, 1);
+  inverse = add(out, 1);
+  tables.normalisation.group_norm_forward({1, kRows, kColumns, 1, 1e-5f, px, pw, pw, add(out, kElements), mean, inverse});
+  tables.normalisation.group_norm_backward(
+      {1, kRows, kColumns, 1, px, pdy, pw, mean, inverse, add(out, kElements), add(out, kColumns), add(out, kColumns), add(out, 2 * kColumns)});
+  for (int loss = 0; loss <= static_cast<int>(ElementLoss::smooth); ++loss) {
+    tables.loss.element_forward(static_cast<ElementLoss>(loss), {kElements, kColumns, px, pdy, pw, 0.5f, add(out, 1)});
+    tables.loss.element_backward(static_cast<ElementLoss>(loss), {kElements, kColumns, px, pdy, pw, 0.5f, pw, add(out, kElements)});
+  }
+  run_arithmetic(tables, px, pdy, out);
+  run_reductions(tables, px, out);
+  std::vector<int64_t> targets(kRows, 5);
+  const CrossEntropyTargets arguments{targets.data(), -1, 0.1f, nullptr};
+  float* probabilities = add(out, kElements);
+  tables.loss.cross_entropy_forward({kRows, kColumns, px, arguments, probabilities, add(out, 1)});
+  tables.loss.cross_entropy_backward({kRows, kColumns, probabilities, arguments, pw, add(out, kElements)});
+  return out;
+}
+
+void expect_baseline(const Tables& tables) {
+  const std::vector<Tensor> want = run(TESSERA_TABLES_OF(baseline)), got = run(tables);
+  for (size_t i = 0; i < want.size(); ++i) EXPECT_EQ(std::memcmp(want[i].bytes(), got[i].bytes(), want[i].size_bytes()), 0) << "result " << i;
+}
+
+TEST(InstructionSets, Avx2GivesTheBitsOfTheBaseline) {
+  if (!__builtin_cpu_supports("x86-64-v3")) GTEST_SKIP() << "no AVX2 here";
+  expect_baseline(TESSERA_TABLES_OF(avx2));
+}
+
+TEST(InstructionSets, Avx512GivesTheBitsOfTheBaseline) {
+  if (!__builtin_cpu_supports("x86-64-v4")) GTEST_SKIP() << "no AVX-512 here";
+  expect_baseline(TESSERA_TABLES_OF(avx512));
+}
+
+}  // namespace
+}  // namespace tessera
