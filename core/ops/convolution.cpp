@@ -64,6 +64,7 @@ void check(const Variable& x, const Variable& weight, const Variable& bias, cons
   if (x.shape()[1] != weight.shape()[1] * options.groups) {
     fail_shapes("conv2d", "input channels and weight do not fit in " + std::to_string(options.groups) + " group(s)", x.shape(), weight.shape());
   }
+  if (x.shape()[2] < 1 || x.shape()[3] < 1) fail_shapes("conv2d", "the input has no pixels", x.shape(), weight.shape());
   if (x.shape()[2] + 2 * options.padding.height < extent(weight.shape()[2], options.dilation.height) ||
       x.shape()[3] + 2 * options.padding.width < extent(weight.shape()[3], options.dilation.width)) {
     fail_shapes("conv2d", "the kernel is larger than the padded input", x.shape(), weight.shape());

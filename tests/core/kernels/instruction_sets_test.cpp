@@ -13,6 +13,9 @@
   LossKernels loss_kernels();                   \
   NormalisationKernels normalisation_kernels(); \
   SoftmaxKernels softmax_kernels();             \
+  ArithmeticKernels arithmetic_kernels();       \
+  ReductionKernels reduction_kernels();         \
+  BinPoolingKernels bin_pooling_kernels();      \
   }
 TESSERA_DECLARE_ISA(baseline)
 TESSERA_DECLARE_ISA(avx2)
@@ -26,10 +29,14 @@ struct Tables {
   LossKernels loss;
   NormalisationKernels normalisation;
   SoftmaxKernels softmax;
+  ArithmeticKernels arithmetic;
+  ReductionKernels reduction;
+  BinPoolingKernels bin_pooling;
 };
 
 #define TESSERA_TABLES_OF(isa) \
-  Tables { cpu::isa::elementwise_kernels(), cpu::isa::loss_kernels(), cpu::isa::normalisation_kernels(), cpu::isa::softmax_kernels() }
+  Tables { cpu::isa::elementwise_kernels(), cpu::isa::loss_kernels(), cpu::isa::normalisation_kernels(), cpu::isa::softmax_kernels(), \
+           cpu::isa::arithmetic_kernels(), cpu::isa::reduction_kernels(), cpu::isa::bin_pooling_kernels() }
 
 /// Odd, so that every kernel has a remainder.
 constexpr int64_t kRows = 67, kColumns = 43;
@@ -38,6 +45,29 @@ constexpr int64_t kRows = 67, kColumns = 43;
 float* add(std::vector<Tensor>& out, int64_t elements) {
   out.push_back(Tensor::zeros({elements}));
   return out.back().data<float>();
+}
+
+void run_arithmetic(const Tables& tables, const float* x, const float* dy, std::vector<Tensor>& out) {
+  constexpr int64_t kElements = kRows * kColumns;
+  for (int op = 0; op <= static_cast<int>(BinaryOp::divide); ++op) {
+    tables.arithmetic.binary(static_cast<BinaryOp>(op), {2, {{kRows, kColumns, 0}, {kColumns, 1, 1}}, x, dy, add(out, kElements)});
+  }
+  for (int op = 0; op <= static_cast<int>(ScalarOp::quotient); ++op) {
+    tables.arithmetic.scalar_forward(static_cast<ScalarOp>(op), {kElements, -0.3f, 0.7f, x, add(out, kElements)});
+    tables.arithmetic.scalar_backward(static_cast<ScalarOp>(op), {kElements, -0.3f, 0.7f, x, dy, add(out, kElements)});
+  }
+}
+
+void run_reductions(const Tables& tables, const float* x, std::vector<Tensor>& out) {
+  tables.reduction.sum({1, 1, 1, kRows * kColumns, 1, 0.5, x, add(out, 1)});
+  tables.reduction.sum({1, 1, 1, kRows, kColumns, 0.5, x, add(out, kColumns)});
+  for (const bool largest : {false, true}) {
+    const Tensor places = Tensor::empty({kRows}, DType::i32);
+    tables.reduction.extremum({kRows, kColumns, 1, largest, x, add(out, kRows), places.data<int32_t>()});
+    tables.reduction.extremum({1, kRows, kColumns, largest, x, add(out, kColumns), places.data<int32_t>()});
+  }
+  const PoolingBin rows[] = {{0, 40, 1}, {30, kRows, 3}}, column[] = {{0, 1, 1}};
+  tables.bin_pooling.average_forward({{1, kColumns, kRows, 1, 2, 1, rows, column}, x, add(out, 2 * kColumns)});
 }
 
 std::vector<Tensor> run(const Tables& tables) {
@@ -67,6 +97,8 @@ std::vector<Tensor> run(const Tables& tables) {
     tables.loss.element_forward(static_cast<ElementLoss>(loss), {kElements, kColumns, px, pdy, pw, 0.5f, add(out, 1)});
     tables.loss.element_backward(static_cast<ElementLoss>(loss), {kElements, kColumns, px, pdy, pw, 0.5f, pw, add(out, kElements)});
   }
+  run_arithmetic(tables, px, pdy, out);
+  run_reductions(tables, px, out);
   std::vector<int64_t> targets(kRows, 5);
   const CrossEntropyTargets arguments{targets.data(), -1, 0.1f, nullptr};
   float* probabilities = add(out, kElements);

@@ -74,6 +74,7 @@ std::vector<Case> image_cases() {
   return {
       {"conv2d_groups", [=] { ops::conv2d(of({1, 4, 8, 8}), of({6, 1, 3, 3}), none, {.groups = 4}, packed); }, {"conv2d", "4 groups", "[1, 4, 8, 8]", "[6, 1, 3, 3]"}},
       {"conv2d_stride", [=] { ops::conv2d(of({1, 4, 8, 8}), of({6, 4, 3, 3}), none, {.stride = {1, 0}}, packed); }, {"conv2d", "1 x 0", "[1, 4, 8, 8]", "[6, 4, 3, 3]"}},
+      {"conv2d_of_no_pixels", [=] { ops::conv2d(of({1, 4, 0, 8}), of({6, 4, 1, 1}), none, {.padding = 1}, packed); }, {"conv2d", "no pixels", "[1, 4, 0, 8]", "[6, 4, 1, 1]"}},
       {"conv_transpose2d", [=] { ops::conv_transpose2d(of({1, 4, 8, 8}), of({6, 4, 3, 3}), none, {}, packed); }, {"conv_transpose2d", "[1, 4, 8, 8]", "[6, 4, 3, 3]"}},
       {"conv_transpose2d_groups", [=] { ops::conv_transpose2d(of({1, 4, 8, 8}), of({4, 2, 3, 3}), none, {.groups = 3}, packed); }, {"conv_transpose2d", "3 groups", "[1, 4, 8, 8]", "[4, 2, 3, 3]"}},
       {"conv_transpose2d_output_padding", [=] { ops::conv_transpose2d(of({1, 4, 8, 8}), of({4, 2, 3, 3}), none, {.stride = 2, .output_padding = 2}, packed); },
