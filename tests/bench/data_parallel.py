@@ -1,11 +1,15 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Step times of data parallelism, side by side: runs of `tessera train` on tests/bench/mlp_25m.yaml (25 million parameters, eight quanta a step,
-one thread a rank), alternating, medians over all steps but each run's first (which runs twice).
+"""Step times of data parallelism, side by side: runs of `tessera train`, alternating, one thread a rank, medians over all steps but each
+run's first (which runs twice).
 
   reduction   exact against fastest, on 1 and on 2 ranks
   scaling     2 ranks against 1
+  weak        2 ranks with one quantum each against 2 runs with one rank and one quantum each, at the same time
   link        2 hosts with 10 Gbit/s between them (network namespaces; needs root): how much of the communication hides behind backward
+
+--model mlp is tests/bench/mlp_25m.yaml (25 million parameters, eight quanta a step), resnet20 the CIFAR-10 recipe on random images
+with quanta of 32 samples (four a step where that is not said otherwise).
 """
 import argparse
 import json
@@ -18,32 +22,63 @@ import tempfile
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
 BINARY = TOP / "build/release/launcher/tessera"
-RECIPE = TOP / "tests/bench/mlp_25m.yaml"
+QUANTUM_SAMPLES = 32  # of the residual network
+IMAGES = 20480
+STEPS = 12
 
 
-def run(ranks, settings, prefix=()):
-    """The logged train lines of one run, without the first."""
-    folder = tempfile.mkdtemp(prefix="tessera_bench_")
-    command = [*prefix, "mpirun", "-n", str(ranks), "--oversubscribe", str(BINARY), "train", str(RECIPE), "--out", folder]
-    for key, value in settings.items():
-        command += ["--set", f"{key}={value}"]
-    environment = dict(os.environ, OMPI_ALLOW_RUN_AS_ROOT="1", OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1")
-    try:
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env=environment)
-        lines = [json.loads(line) for line in pathlib.Path(folder, "metrics.jsonl").read_text().splitlines()]
-        return [line for line in lines if line["kind"] == "train"][1:]
-    finally:
-        shutil.rmtree(folder)
+class Model:
+    """A recipe and the settings that every run of it has."""
+
+    def __init__(self, name, data):
+        if name == "mlp":
+            self.recipe, self.settings = TOP / "tests/bench/mlp_25m.yaml", {}
+            return
+        self.recipe = TOP / "recipes/vision/cifar_resnet/resnet20_cifar10.yaml"
+        for number in range(1, 6):
+            pathlib.Path(data, f"data_batch_{number}.bin").write_bytes(random_images(IMAGES // 5))
+        pathlib.Path(data, "test_batch.bin").write_bytes(random_images(10))
+        self.settings = {"data.root": data, "batch.micro_samples": QUANTUM_SAMPLES, "train.epochs": "null", "train.steps": STEPS,
+                         "train.log_every_steps": 1, "evaluate.every_epochs": "null", "checkpoint.every_steps": "null", "schedule.kind": "constant"}
 
 
-def compare(name, first, second, rounds):
-    """Alternates two (label, ranks, settings) and prints medians and the ratio of step times, round by round."""
+def random_images(count):
+    return b"".join(bytes([number % 10]) + os.urandom(3072) for number in range(count))
+
+
+class Run:
+    """A run in the background."""
+
+    def __init__(self, model, ranks, settings, prefix=()):
+        self.folder = tempfile.mkdtemp(prefix="tessera_bench_")
+        # Unbound: runs at the same time would all be bound to the first core.
+        command = [*prefix, "mpirun", "-n", str(ranks), "--oversubscribe", "--bind-to", "none", str(BINARY), "train", str(model.recipe),
+                   "--out", self.folder]
+        for key, value in {**model.settings, **settings}.items():
+            command += ["--set", f"{key}={value}"]
+        environment = dict(os.environ, OMPI_ALLOW_RUN_AS_ROOT="1", OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1")
+        self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, env=environment)
+
+    def lines(self):
+        """Waits for its end; its logged train lines, without the first."""
+        try:
+            if self.process.wait() != 0:
+                raise SystemExit(f"a run ended with status {self.process.returncode}")
+            lines = [json.loads(line) for line in pathlib.Path(self.folder, "metrics.jsonl").read_text().splitlines()]
+            return [line for line in lines if line["kind"] == "train"][1:]
+        finally:
+            shutil.rmtree(self.folder)
+
+
+def compare(model, name, first, second, rounds):
+    """Alternates two (label, ranks, settings[, runs at the same time]) and prints medians and the ratio of step times, round by round."""
     times = {first[0]: [], second[0]: []}
     ratios = []
     for number in range(rounds):
         medians = []
-        for label, ranks, settings in (first, second):
-            steps = [line["step_ms"] for line in run(ranks, settings)]
+        for label, ranks, settings, *count in (first, second):
+            runs = [Run(model, ranks, settings) for _ in range(count[0] if count else 1)]
+            steps = [line["step_ms"] for run in runs for line in run.lines()]
             times[label] += steps
             medians.append(statistics.median(steps))
         ratios.append(medians[0] / medians[1])
@@ -53,19 +88,25 @@ def compare(name, first, second, rounds):
           + f"; ratio {statistics.median(ratios):.3f} (median of {rounds})", flush=True)
 
 
-def reduction(rounds):
+def reduction(model, rounds):
     for ranks in (1, 2):
-        compare(f"step on {ranks} rank(s)", ("exact", ranks, {"sync.reduction": "exact"}),
+        compare(model, f"step on {ranks} rank(s)", ("exact", ranks, {"sync.reduction": "exact"}),
                 ("fastest", ranks, {"sync.reduction": "fastest"}), rounds)
 
 
-def scaling(rounds):
-    compare("step", ("1 rank", 1, {}), ("2 ranks", 2, {}), rounds)
+def scaling(model, rounds):
+    compare(model, "step", ("1 rank", 1, {}), ("2 ranks", 2, {}), rounds)
 
 
-def link(rounds):
+def weak(model, rounds):
+    def quanta(count):
+        return {"batch.micro_samples": QUANTUM_SAMPLES, "batch.global_samples": count * QUANTUM_SAMPLES}
+    compare(model, "efficiency", ("2 runs alone", 1, quanta(1), 2), ("2 ranks", 2, quanta(2)), rounds)
+
+
+def link(model, rounds):
     for _ in range(rounds):
-        lines = run(2, {}, (str(TOP / "tests/system/hosts"), "2", "--gbit", "10", "--"))
+        lines = Run(model, 2, {}, (str(TOP / "tests/system/hosts"), "2", "--gbit", "10", "--")).lines()
         hidden = statistics.median(line["communication_hidden_share"] for line in lines)
         print(f"10 Gbit/s between 2 hosts: step {statistics.median(line['step_ms'] for line in lines):.0f} ms, "
               f"{100 * hidden:.1f} % of the communication hidden behind backward", flush=True)
@@ -73,10 +114,12 @@ def link(rounds):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["reduction", "scaling", "link"])
+    parser.add_argument("what", choices=["reduction", "scaling", "weak", "link"])
+    parser.add_argument("--model", choices=["mlp", "resnet20"], default="mlp")
     parser.add_argument("--rounds", type=int, default=3)
     arguments = parser.parse_args()
-    {"reduction": reduction, "scaling": scaling, "link": link}[arguments.what](arguments.rounds)
+    with tempfile.TemporaryDirectory(prefix="tessera_bench_data_") as data:
+        {"reduction": reduction, "scaling": scaling, "weak": weak, "link": link}[arguments.what](Model(arguments.model, data), arguments.rounds)
 
 
 if __name__ == "__main__":
