@@ -32,7 +32,7 @@ constexpr int64_t kTimedBatches = 4;  // that timed steps take turns with
 
 struct Weights {
   explicit Weights(const config::Recipe& recipe, nn::Module& model) : parameters(model, static_cast<uint64_t>(recipe.run.seed)) {
-    if (recipe.init.weights) checkpoint::import_weights(checkpoint::weight_entries(parameters), *recipe.init.weights, recipe.init.strict);
+    if (recipe.init.weights) checkpoint::import_weights(checkpoint::weight_entries(parameters), *recipe.init.weights, recipe.init);
     parameters.values_changed();
   }
   nn::FlatParameters parameters;
@@ -138,7 +138,7 @@ void Driver::pass(int64_t step, const std::string& path) {
 
 void Driver::start_learner() {
   learner_ = std::make_unique<Learner>(recipe(), recipes::make_task(recipe()), *recipe().train.steps, runtime_);
-  if (recipe().init.weights) checkpoint::import_weights(learner_->weights(), *recipe().init.weights, recipe().init.strict);
+  if (recipe().init.weights) checkpoint::import_weights(learner_->weights(), *recipe().init.weights, recipe().init);
   learner_->restored();
   steps_done_ = 0;
 }
