@@ -36,6 +36,9 @@ class Equality(harness.SystemCase):
     def test_lenet5_on_any_number_of_ranks(self):
         self.compare_ranks(LENET5)
 
+    def test_weighted_and_smoothed_loss_on_any_number_of_ranks(self):
+        self.compare_ranks({"task": {"label_smoothing": 0.1, "class_weights": [0.3, 1, 2.7, 0.1, 1.3]}})
+
     def test_prefetch_buckets_and_dealing(self):
         recipe = self.recipe()
         calm = self.train(recipe, "calm")
