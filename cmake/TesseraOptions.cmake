@@ -4,8 +4,9 @@ set(CMAKE_CXX_STANDARD 20)
 set(CMAKE_CXX_STANDARD_REQUIRED ON)
 set(CMAKE_CXX_EXTENSIONS OFF)
 set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
-# Kernels ask for -O3 themselves; elsewhere it only makes building slower.
+# Kernels ask for -O3 themselves; elsewhere it only makes building slower. What runs once a run or once a file is built with -O1.
 set(CMAKE_CXX_FLAGS_RELEASE "-O2 -DNDEBUG")
+set(TESSERA_COLD $<$<CONFIG:Release>:-O1>)
 if(NOT CMAKE_BUILD_TYPE)
   set(CMAKE_BUILD_TYPE Release CACHE STRING "" FORCE)
 endif()

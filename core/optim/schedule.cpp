@@ -77,20 +77,34 @@ Pointer make(const StepConfig& config, const Training& training) {
   return from_start(config.warmup_steps, [config](int64_t t) { return std::pow(config.gamma, static_cast<double>(t / config.every_steps)); });
 }
 
+template <typename Number>
+void require_ascending(const char* key, const std::vector<Number>& milestones, const Training& training) {
+  if (std::ranges::adjacent_find(milestones, std::greater_equal<>()) == milestones.end()) return;
+  throw Error(ErrorKind::usage, fmt::format("the {} milestones of schedule.{} do not ascend", milestones.size(), key),
+              training.block.node.find(key)->origin().text(), "make each greater than the one before");
+}
+
+/// The steps of the drops.
+std::vector<int64_t> milestones_of(const MultiStepConfig& config, const Training& training) {
+  if (config.milestone_steps.empty() == config.milestone_shares.empty()) {
+    throw Error(ErrorKind::usage, fmt::format("schedule.milestone_steps and schedule.milestone_shares are {} given", config.milestone_steps.empty() ? "not" : "both"),
+                training.block.node.origin().text(), "give one of them, with at least one milestone");
+  }
+  require_ascending("milestone_steps", config.milestone_steps, training);
+  require_ascending("milestone_shares", config.milestone_shares, training);
+  if (!config.milestone_steps.empty() && config.milestone_steps.back() >= training.steps) {
+    training.refuse("milestone_steps", fmt::format("has milestone {}", config.milestone_steps.back()),
+                    "remove milestones beyond the end or train longer, or give schedule.milestone_shares, which follow the length of training");
+  }
+  std::vector<int64_t> milestones = config.milestone_steps;
+  for (double part : config.milestone_shares) milestones.push_back(std::llround(part * static_cast<double>(training.steps)));
+  return milestones;
+}
+
 Pointer make(const MultiStepConfig& config, const Training& training) {
-  const auto& milestones = config.milestone_steps;
-  if (milestones.empty() || std::ranges::adjacent_find(milestones, std::greater_equal<>()) != milestones.end()) {
-    const config::Node* node = training.block.node.find("milestone_steps");
-    throw Error(ErrorKind::usage, fmt::format("the {} milestones of schedule.milestone_steps do not ascend", milestones.size()), node->origin().text(),
-                "give at least one, each greater than the one before");
-  }
-  if (milestones.back() >= training.steps) {
-    training.refuse("milestone_steps", fmt::format("has milestone {}", milestones.back()),
-                    "remove milestones beyond the end or train longer; for a short trial add --set schedule.kind=constant");
-  }
-  return from_start(config.warmup_steps, [config](int64_t t) {
-    const auto passed = std::ranges::upper_bound(config.milestone_steps, t) - config.milestone_steps.begin();
-    return std::pow(config.gamma, static_cast<double>(passed));
+  return from_start(config.warmup_steps, [milestones = milestones_of(config, training), gamma = config.gamma](int64_t t) {
+    const auto passed = std::ranges::upper_bound(milestones, t) - milestones.begin();
+    return std::pow(gamma, static_cast<double>(passed));
   });
 }
 
@@ -177,7 +191,9 @@ void StepConfig::declare(config::Fields& fields) {
 
 void MultiStepConfig::declare(config::Fields& fields) {
   declare_warmup(fields, warmup_steps);
-  fields.add("milestone_steps", milestone_steps, {.doc = "the steps of the drops, ascending", .unit = "steps", .minimum = 1, .required = true});
+  fields.add("milestone_steps", milestone_steps, {.doc = "the steps of the drops, ascending; or give milestone_shares", .unit = "steps", .minimum = 1});
+  fields.add("milestone_shares", milestone_shares,
+             {.doc = "the drops as shares of training, ascending: they follow its length", .above = 0, .below = 1, .late = true});
   fields.add("gamma", gamma, {.doc = "factor of a drop", .above = 0});
 }
 

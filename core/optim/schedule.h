@@ -37,6 +37,7 @@ struct StepConfig {
 struct MultiStepConfig {
   int64_t warmup_steps = 0;
   std::vector<int64_t> milestone_steps;
+  std::vector<double> milestone_shares;  ///< of training, instead of steps
   double gamma = 0.1;
   void declare(config::Fields& fields);
 };

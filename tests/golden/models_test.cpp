@@ -17,7 +17,7 @@ constexpr double kLogitTolerance = 1e-5;     // absolute; logits are of order on
 constexpr double kLossTolerance = 1e-5;      // relative
 constexpr double kGradientTolerance = 1e-5;  // of the norm of the tensor's gradient
 
-constexpr const char* kBase = R"(schema: 1
+constexpr const char* kModelBase = R"(schema: 1
 model: {kind: mlp}
 data: {kind: tensors}
 batch: {global_samples: 8, micro_samples: 8}
@@ -28,7 +28,7 @@ optimizer: {kind: sgd, learning_rate: 0.1}
 class GoldenModel : public testing::TestWithParam<nlohmann::json> {
  protected:
   GoldenModel()
-      : task_(recipes::make_task(recipe_of(kBase, GetParam()))),
+      : task_(recipes::make_task(recipe_of(kModelBase, GetParam()))),
         parameters_(task_->model(), 1),
         weights_(checkpoint::weight_entries(parameters_)) {
     set_weights(weights_);

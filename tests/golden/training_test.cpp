@@ -15,7 +15,7 @@ namespace {
 constexpr double kTolerance = 1e-5;
 constexpr int64_t kSteps = 20, kBatchSamples = 16, kFeatures = 12, kClasses = 5;
 
-constexpr const char* kBase = R"(schema: 1
+constexpr const char* kTrainingBase = R"(schema: 1
 model: {kind: mlp, inputs: 12, hidden: [16, 8], classes: 5, activation: tanh}
 data: {kind: tensors}
 batch: {global_samples: 16, micro_samples: 16}
@@ -58,7 +58,7 @@ class GoldenTraining : public testing::TestWithParam<nlohmann::json> {
 
 void GoldenTraining::compare(int64_t quanta) {
   const int64_t micro_samples = kBatchSamples / quanta;
-  const config::Recipe recipe = recipe_of(kBase, GetParam(), {"batch.micro_samples=" + std::to_string(micro_samples)});
+  const config::Recipe recipe = recipe_of(kTrainingBase, GetParam(), {"batch.micro_samples=" + std::to_string(micro_samples)});
   distributed::Runtime runtime;
   launcher::Learner learner(recipe, recipes::make_task(recipe), kSteps, runtime);
   set_weights(learner.weights());

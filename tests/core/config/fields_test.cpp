@@ -77,7 +77,7 @@ Everything read_text(std::string_view text) {
   return value;
 }
 
-void expect_bad(std::string_view text, std::initializer_list<std::string_view> parts) {
+void expect_bad_block(std::string_view text, std::initializer_list<std::string_view> parts) {
   SCOPED_TRACE(text);
   expect_refused([&] { read_text(text); }, parts);
 }
@@ -118,37 +118,37 @@ TEST(Fields, IntegersAreExactOrRefused) {
   EXPECT_EQ(read_text("whole: -9223372036854775808").whole, INT64_MIN);
   for (const char* text : {"1.5", "9223372036854775808", "1e30", "9007199254740993.0", "1_000", "0x10", "abc", "''", "1 2", "--1",
                            "+-1", ".inf", ".nan", "true", "[1]", "{a: 1}", "null", "1e", "25MiB"}) {
-    expect_bad(std::string("flag: true\nwhole: ") + text, {"x.yaml:2", "'block.whole'", "not a 64-bit integer"});
+    expect_bad_block(std::string("flag: true\nwhole: ") + text, {"x.yaml:2", "'block.whole'", "not a 64-bit integer"});
   }
-  expect_bad("whole: '5'", {"x.yaml:1", "quoted", "remove the quotes"});
+  expect_bad_block("whole: '5'", {"x.yaml:1", "quoted", "remove the quotes"});
 }
 
 TEST(Fields, NumbersAreFiniteUnlessSaidOtherwise) {
   EXPECT_EQ(read_text("real: .5").real, 0.5);
   EXPECT_EQ(read_text("endless: .inf").endless, INFINITY);
   EXPECT_EQ(read_text("endless: -.INF").endless, -INFINITY);
-  expect_bad("endless: .nan", {"x.yaml:1", "'block.endless'", "not finite"});
-  expect_bad("real: .inf", {"x.yaml:1", "'block.real'", "not finite"});
-  expect_bad("real: .nan", {"not finite"});
+  expect_bad_block("endless: .nan", {"x.yaml:1", "'block.endless'", "not finite"});
+  expect_bad_block("real: .inf", {"x.yaml:1", "'block.real'", "not finite"});
+  expect_bad_block("real: .nan", {"not finite"});
   for (const char* text : {"nan", "inf", "infinity", "1e999", "1e-999", "0x1p3", "1,5", "abc", "'0.5'", "null", "[0.5]", "1.2.3"}) {
-    expect_bad(std::string("real: ") + text, {"x.yaml:1", "'block.real'", "not a number"});
+    expect_bad_block(std::string("real: ") + text, {"x.yaml:1", "'block.real'", "not a number"});
   }
 }
 
 TEST(Fields, OtherTypesAreStrict) {
   EXPECT_TRUE(read_text("flag: True").flag);
   for (const char* text : {"yes", "on", "1", "'true'", "null", "tru"}) {
-    expect_bad(std::string("flag: ") + text, {"x.yaml:1", "'block.flag'", "not a bool", ";"});
+    expect_bad_block(std::string("flag: ") + text, {"x.yaml:1", "'block.flag'", "not a bool", ";"});
   }
   EXPECT_EQ(read_text("text: 123").text, "123");
   EXPECT_EQ(read_text("text: 'null'").text, "null");
-  for (const char* text : {"null", "[a]", "{a: b}"}) expect_bad(std::string("text: ") + text, {"'block.text'", "not a text"});
-  expect_bad("inner: 3", {"x.yaml:1", "'block.inner' is '3'", "not a map", "count, colour"});
-  expect_bad("wholes: 3", {"x.yaml:1", "'block.wholes' is '3'", "not a list"});
-  expect_bad("wholes:\n- 1\n- x\n", {"x.yaml:3", "'block.wholes[1]' is 'x'"});
-  expect_bad("wholes: [1, -1]", {"'block.wholes[1]' is '-1'", "out of range", ">= 0"});
-  expect_bad("texts: [a, bb]", {"'block.texts[1]'", "not one of", "did you mean"});
-  expect_bad("[1, 2]", {"x.yaml:1", "'block' is a list", "not a map"});
+  for (const char* text : {"null", "[a]", "{a: b}"}) expect_bad_block(std::string("text: ") + text, {"'block.text'", "not a text"});
+  expect_bad_block("inner: 3", {"x.yaml:1", "'block.inner' is '3'", "not a map", "count, colour"});
+  expect_bad_block("wholes: 3", {"x.yaml:1", "'block.wholes' is '3'", "not a list"});
+  expect_bad_block("wholes:\n- 1\n- x\n", {"x.yaml:3", "'block.wholes[1]' is 'x'"});
+  expect_bad_block("wholes: [1, -1]", {"'block.wholes[1]' is '-1'", "out of range", ">= 0"});
+  expect_bad_block("texts: [a, bb]", {"'block.texts[1]'", "not one of", "did you mean"});
+  expect_bad_block("[1, 2]", {"x.yaml:1", "'block' is a list", "not a map"});
 }
 
 TEST(Fields, Bytes) {
@@ -162,23 +162,23 @@ TEST(Fields, Bytes) {
     EXPECT_EQ(parse_bytes(format_bytes({bytes}))->bytes, bytes);
   }
   EXPECT_EQ(format_bytes({25 << 20}), "25MiB");
-  expect_bad("bytes: -1KiB", {"'block.bytes'", "below zero"});
-  expect_bad("bytes: 25 megs", {"'block.bytes'", "not a number of bytes", "25MiB"});
+  expect_bad_block("bytes: -1KiB", {"'block.bytes'", "below zero"});
+  expect_bad_block("bytes: 25 megs", {"'block.bytes'", "not a number of bytes", "25MiB"});
 }
 
 TEST(Fields, BoundsAndChoices) {
-  expect_bad("inner: {count: 0}", {"x.yaml:1", "'block.inner.count' is '0'", "out of range", ">= 1 and <= 10"});
-  expect_bad("inner: {count: 11}", {"'block.inner.count' is '11'", "out of range"});
-  expect_bad("real: 0", {"'block.real'", "> 0 and < 100"});
-  expect_bad("real: 100", {"out of range"});
-  expect_bad("inner:\n  colour: gren\n", {"x.yaml:2", "red, green, blue", "did you mean 'green'?"});
-  expect_bad("inner: {colour: purple}", {"red, green, blue", "choose one"});
+  expect_bad_block("inner: {count: 0}", {"x.yaml:1", "'block.inner.count' is '0'", "out of range", ">= 1 and <= 10"});
+  expect_bad_block("inner: {count: 11}", {"'block.inner.count' is '11'", "out of range"});
+  expect_bad_block("real: 0", {"'block.real'", "> 0 and < 100"});
+  expect_bad_block("real: 100", {"out of range"});
+  expect_bad_block("inner:\n  colour: gren\n", {"x.yaml:2", "red, green, blue", "did you mean 'green'?"});
+  expect_bad_block("inner: {colour: purple}", {"red, green, blue", "choose one"});
 }
 
 TEST(Fields, UnknownKeysNameTheNearest) {
-  expect_bad("flag: true\n\nwhle: 3\n", {"x.yaml:3", "unknown key 'block.whle'", "did you mean 'whole'?"});
-  expect_bad("inner:\n  cuont: 3\n", {"x.yaml:2", "unknown key 'block.inner.cuont'", "did you mean 'count'?"});
-  expect_bad("inner: {zzzzzzzz: 3}", {"unknown key", "known here: count, colour"});
+  expect_bad_block("flag: true\n\nwhle: 3\n", {"x.yaml:3", "unknown key 'block.whle'", "did you mean 'whole'?"});
+  expect_bad_block("inner:\n  cuont: 3\n", {"x.yaml:2", "unknown key 'block.inner.cuont'", "did you mean 'count'?"});
+  expect_bad_block("inner: {zzzzzzzz: 3}", {"unknown key", "known here: count, colour"});
 }
 
 TEST(Fields, RequiredKeys) {

@@ -13,10 +13,6 @@
 namespace tessera::config {
 namespace {
 
-Resolved resolve_with(std::vector<std::string> overrides = {}) {
-  return resolve(apply_overrides(parse_yaml(kSmallRecipe, "x.yaml"), overrides), small_registry());
-}
-
 TEST(RecipeHash, FreeAndExtendableKeysStayOutside) {
   const std::string hash = recipe_hash(resolve_with());
   EXPECT_EQ(hash.size(), 64u);

@@ -14,10 +14,6 @@
 namespace tessera::config {
 namespace {
 
-Resolved resolve_with(std::vector<std::string> overrides = {}) {
-  return resolve(apply_overrides(parse_yaml(kSmallRecipe, "x.yaml"), overrides), small_registry());
-}
-
 void expect_bad(std::vector<std::string> overrides, std::initializer_list<std::string_view> parts) {
   SCOPED_TRACE(overrides.empty() ? "" : overrides.front());
   expect_refused([&] { resolve_with(overrides); }, parts);

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "core/config/kinds.h"
+#include "core/config/load.h"
 #include "core/config/resolve.h"
 #include "core/config/yaml.h"
 
@@ -79,5 +80,10 @@ train: {epochs: 5}
 optimizer: {kind: sgd, learning_rate: 0.1, momentum: 0.9, clip_norm: 1.0}
 schedule: {kind: cosine, warmup_steps: 100}
 )";
+
+/// kSmallRecipe with these keys instead.
+inline Resolved resolve_with(std::vector<std::string> overrides = {}) {
+  return resolve(apply_overrides(parse_yaml(kSmallRecipe, "x.yaml"), overrides), small_registry());
+}
 
 }  // namespace tessera::config

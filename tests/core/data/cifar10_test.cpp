@@ -9,6 +9,7 @@
 #include "core/base/error.h"
 #include "core/config/fields.h"
 #include "core/data/loader.h"
+#include "tests/core/data/expect.h"
 #include "tests/core/data/temporary_folder.h"
 
 namespace tessera::data {
@@ -28,8 +29,6 @@ std::string records(int first, int count) {
   for (int i = 0; i < count; ++i) bytes += record((first + i) % 10);
   return bytes;
 }
-
-void expect_in(const std::string& part, const std::string& whole) { EXPECT_NE(whole.find(part), std::string::npos) << whole; }
 
 class Cifar10Test : public testing::Test {
  protected:

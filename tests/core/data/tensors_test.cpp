@@ -9,6 +9,7 @@
 #include "core/config/fields.h"
 #include "core/data/loader.h"
 #include "core/format/safetensors_writer.h"
+#include "tests/core/data/expect.h"
 #include "tests/core/data/temporary_folder.h"
 
 namespace tessera::data {
@@ -56,8 +57,6 @@ Tensor counting(const Shape& shape, Element first = 0) {
   for (int64_t i = 0; i < shape.elements(); ++i) values.push_back(static_cast<Element>(first + static_cast<Element>(i)));
   return Tensor::of<Element>(values, shape);
 }
-
-void expect_in(const std::string& part, const std::string& whole) { EXPECT_NE(whole.find(part), std::string::npos) << whole; }
 
 TEST_F(TensorsTest, ImagesBecomeChannelsLast) {
   const Tensor inputs = counting<float>({2, 3, 4, 5});

@@ -12,8 +12,8 @@ namespace {
 
 using Floats = std::vector<float>;
 
-struct Problem {
-  explicit Problem(const PoolingGeometry& geometry)
+struct PoolingProblem {
+  explicit PoolingProblem(const PoolingGeometry& geometry)
       : g(geometry), x(noise(g.batch * g.in_height * g.in_width * g.channels, 1)), dy(noise(g.batch * g.out_height * g.out_width * g.channels, 2)) {
     for (size_t i = 0; i < x.size(); ++i) x[i] = std::round(x[i] * 4.0f);  // many equal maxima
     for (size_t i = 5; i < x.size(); i += 17) x[i] = std::numeric_limits<float>::quiet_NaN();
@@ -47,7 +47,7 @@ void expect_same(const Floats& got, const Floats& want, const char* what) {
   for (size_t i = 0; i < got.size(); ++i) ASSERT_EQ(bits(got[i]), bits(want[i])) << what << ", element " << i << ": " << got[i] << ", not " << want[i];
 }
 
-void check_maximum(const Problem& p, const PoolingKernels& kernels) {
+void check_maximum(const PoolingProblem& p, const PoolingKernels& kernels) {
   Floats y(p.dy.size(), 7.0f), dx(p.x.size(), 7.0f), want_y(p.dy.size(), 7.0f), want_dx(p.x.size(), 0.0f);
   std::vector<uint8_t> argmax(p.dy.size(), 99), want_argmax(p.dy.size(), 255);
   p.for_each([&](size_t out, size_t in, uint8_t place) {
@@ -61,7 +61,7 @@ void check_maximum(const Problem& p, const PoolingKernels& kernels) {
   expect_same(dx, want_dx, "gradient of maximum");
 }
 
-void check_average(const Problem& p, const PoolingKernels& kernels) {
+void check_average(const PoolingProblem& p, const PoolingKernels& kernels) {
   const float scale = 1.0f / static_cast<float>(p.g.kernel_height * p.g.kernel_width);
   Floats y(p.dy.size(), 7.0f), dx(p.x.size(), 7.0f), want_y(p.dy.size(), 0.0f), want_dx(p.x.size(), 0.0f);
   p.for_each([&](size_t out, size_t in, uint8_t) {
@@ -93,7 +93,7 @@ TEST(Pooling, EqualsPlainLoops) {
           SCOPED_TRACE(set.name + ", window " + std::to_string(w.kernel_height) + " x " + std::to_string(w.kernel_width) + " stride " +
                        std::to_string(w.stride_height) + " padding " + std::to_string(w.padding_height) + ", " + std::to_string(channels) +
                        " channels, size " + std::to_string(size));
-          const Problem problem(g);
+          const PoolingProblem problem(g);
           check_maximum(problem, set.pooling);
           check_average(problem, set.pooling);
           if (testing::Test::HasFailure()) return;

@@ -44,7 +44,7 @@ void add_binary_rows(std::vector<OpRow>& rows, const OpInput& a, OpInput b, cons
   rows.push_back(binary_row("divide", a, b, out, ops::divide, [](double x, double y) { return x / y; }));
 }
 
-OpRow unary_row(const char* name, const OpInput& input, Variable (*op)(const Variable&), double (*function)(double)) {
+OpRow function_row(const char* name, const OpInput& input, Variable (*op)(const Variable&), double (*function)(double)) {
   return {std::string(name) + " " + input.shape.text(), {input}, [op](const std::vector<Variable>& in) { return op(in[0]); },
           [function](const std::vector<Numbers>& in) {
             Numbers y(in[0].size());
@@ -66,21 +66,21 @@ std::vector<OpRow> arithmetic_rows() {
   add_binary_rows(rows, {{3, 0}}, {{1}}, {3, 0});
   for (const Shape& shape : {Shape{7, 13}, Shape{1}, Shape{2, 3, 5, 7}, Shape{4099}, Shape{0, 5}}) {
     const OpInput any{shape, shape.dims() == 4, -3.0, 3.0}, positive{shape, shape.dims() == 4, 0.01, 3.0};
-    rows.push_back(unary_row("exp", any, ops::exp, [](double x) { return std::exp(x); }));
-    rows.push_back(unary_row("log", positive, ops::log, [](double x) { return std::log(x); }));
-    rows.push_back(unary_row("sqrt", positive, ops::sqrt, [](double x) { return std::sqrt(x); }));
-    rows.push_back(unary_row("square", any, ops::square, [](double x) { return x * x; }));
-    rows.push_back(unary_row("negative", any, ops::negative, [](double x) { return -x; }));
-    rows.push_back(unary_row("absolute", any, ops::absolute, [](double x) { return std::fabs(x); }));
-    rows.push_back(unary_row("clamp", any, [](const Variable& x) { return ops::clamp(x, -0.5f, 2.0f); }, [](double x) { return std::clamp(x, -0.5, 2.0); }));
+    rows.push_back(function_row("exp", any, ops::exp, [](double x) { return std::exp(x); }));
+    rows.push_back(function_row("log", positive, ops::log, [](double x) { return std::log(x); }));
+    rows.push_back(function_row("sqrt", positive, ops::sqrt, [](double x) { return std::sqrt(x); }));
+    rows.push_back(function_row("square", any, ops::square, [](double x) { return x * x; }));
+    rows.push_back(function_row("negative", any, ops::negative, [](double x) { return -x; }));
+    rows.push_back(function_row("absolute", any, ops::absolute, [](double x) { return std::fabs(x); }));
+    rows.push_back(function_row("clamp", any, [](const Variable& x) { return ops::clamp(x, -0.5f, 2.0f); }, [](double x) { return std::clamp(x, -0.5, 2.0); }));
   }
   const OpInput some{{5, 21}, false, 0.5, 2.0};
-  rows.push_back(unary_row("x + 1.5", some, [](const Variable& x) { return ops::add(x, 1.5f); }, [](double x) { return x + 1.5; }));
-  rows.push_back(unary_row("x - 1.5", some, [](const Variable& x) { return ops::subtract(x, 1.5f); }, [](double x) { return x - 1.5; }));
-  rows.push_back(unary_row("1.5 - x", some, [](const Variable& x) { return ops::subtract(1.5f, x); }, [](double x) { return 1.5 - x; }));
-  rows.push_back(unary_row("x times 1.5", some, [](const Variable& x) { return ops::multiply(x, 1.5f); }, [](double x) { return x * 1.5; }));
-  rows.push_back(unary_row("x over 1.5", some, [](const Variable& x) { return ops::divide(x, 1.5f); }, [](double x) { return x / 1.5; }));
-  rows.push_back(unary_row("1.5 over x", some, [](const Variable& x) { return ops::divide(1.5f, x); }, [](double x) { return 1.5 / x; }));
+  rows.push_back(function_row("x + 1.5", some, [](const Variable& x) { return ops::add(x, 1.5f); }, [](double x) { return x + 1.5; }));
+  rows.push_back(function_row("x - 1.5", some, [](const Variable& x) { return ops::subtract(x, 1.5f); }, [](double x) { return x - 1.5; }));
+  rows.push_back(function_row("1.5 - x", some, [](const Variable& x) { return ops::subtract(1.5f, x); }, [](double x) { return 1.5 - x; }));
+  rows.push_back(function_row("x times 1.5", some, [](const Variable& x) { return ops::multiply(x, 1.5f); }, [](double x) { return x * 1.5; }));
+  rows.push_back(function_row("x over 1.5", some, [](const Variable& x) { return ops::divide(x, 1.5f); }, [](double x) { return x / 1.5; }));
+  rows.push_back(function_row("1.5 over x", some, [](const Variable& x) { return ops::divide(1.5f, x); }, [](double x) { return 1.5 / x; }));
   return rows;
 }
 

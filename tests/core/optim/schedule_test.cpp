@@ -73,6 +73,12 @@ TEST(Schedule, MultiStepDropsAtItsMilestones) {
   EXPECT_EQ(he2015->factor(31999), 1.0);
   EXPECT_EQ(he2015->factor(32000), 0.1);
   EXPECT_NEAR(he2015->factor(48000), 0.01, 1e-17);
+  for (const int64_t steps : {4, 100, 64000}) {  // shares follow the length of training
+    const auto shares = schedule_of("{kind: multi_step, milestone_shares: [0.5, 0.75]}", steps);
+    EXPECT_EQ(shares->factor(steps / 2 - 1), 1.0);
+    EXPECT_EQ(shares->factor(steps / 2), 0.1);
+    EXPECT_NEAR(shares->factor(steps * 3 / 4), 0.01, 1e-17);
+  }
 }
 
 /// A drop within the warm-up: both apply.
@@ -159,7 +165,10 @@ TEST(Schedule, BothKeysAndTheLineAreNamed) {
 }
 
 TEST(Schedule, KeysThatMakeNoSense) {
-  expect_refused("{kind: multi_step, milestone_steps: []}", 10, "schedule.milestone_steps");
+  expect_refused("{kind: multi_step}", 10, "schedule.milestone_steps and schedule.milestone_shares are not given");
+  expect_refused("{kind: multi_step, milestone_steps: [2], milestone_shares: [0.5]}", 10, "both given");
+  expect_refused("{kind: multi_step, milestone_shares: [0.5, 0.2]}", 10, "schedule.milestone_shares do not ascend");
+  expect_refused("{kind: multi_step, milestone_shares: [1]}", 10, "milestone_shares");
   expect_refused("{kind: multi_step, milestone_steps: [3, 3]}", 10, "ascend");
   expect_refused("{kind: multi_step, milestone_steps: [4, 3]}", 10, "ascend");
   expect_refused("{kind: one_cycle, pct_start: 0.6, three_phase: true}", 10, "at most 0.5");
