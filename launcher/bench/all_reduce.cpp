@@ -14,7 +14,7 @@ using distributed::ReadyEvent, distributed::ReduceOp;
 
 constexpr const char* kCaller = "bench";
 constexpr int64_t kMessages_bytes[] = {4 << 10, 64 << 10, 1 << 20, 16 << 20, 64 << 20};  // of f32 gradients
-constexpr int kFewestRounds = 3, kMostRounds = 2000;
+constexpr int kFewestExchanges = 3, kMostRounds = 2000;
 
 /// A bucket as training synchronises it: int64 sums to their owners, who convert and share them.
 struct Exact {
@@ -62,7 +62,7 @@ Timing measure_on_all(distributed::Runtime& runtime, double seconds, const std::
   round_s(runtime, call);
   const double rounds = std::ceil(seconds / std::max(round_s(runtime, call), 1e-9));
   std::vector<double> times_s;
-  for (int round = 0; round < std::clamp(static_cast<int>(std::min(rounds, 1e6)), kFewestRounds, kMostRounds); ++round) {
+  for (int round = 0; round < std::clamp(static_cast<int>(std::min(rounds, 1e6)), kFewestExchanges, kMostRounds); ++round) {
     times_s.push_back(round_s(runtime, call));
   }
   std::sort(times_s.begin(), times_s.end());
