@@ -3,24 +3,12 @@
 
 #include "core/base/error.h"
 #include "core/kernels/kernels.h"
+#include "core/ops/channels.h"
 #include "core/ops/checks.h"
 #include "core/ops/normalisation.h"
 
 namespace tessera::ops {
 namespace {
-
-struct Extent {
-  int64_t samples, pixels, channels;
-};
-
-Extent extent_of(const Shape& shape) {
-  int64_t pixels = 1;
-  for (size_t dim = 2; dim < shape.dims(); ++dim) pixels *= shape[dim];
-  return {shape[0], pixels, shape[1]};
-}
-
-/// Pixels of channels: channels-last for images.
-Tensor in_rows(const Tensor& x) { return x.shape().dims() == 4 ? channels_last(x) : contiguous(x); }
 
 class GroupNormNode final : public autograd::Node {
  public:
@@ -30,8 +18,8 @@ class GroupNormNode final : public autograd::Node {
   const char* name() const override { return "group_norm"; }
 
   void backward(const Tensor& gradient) override {
-    const Tensor dy = in_rows(gradient);
-    const auto [samples, pixels, channels] = extent_of(input_.shape());
+    const Tensor dy = channels_innermost(gradient);
+    const auto [samples, pixels, channels] = channel_extent(input_.shape());
     const Shape& shape = weight_.shape();
     Tensor dx = empty_like(input_);
     Tensor dweight = wants(1) ? target(1, shape) : Tensor::empty(shape), dbias = wants(2) ? target(2, shape) : Tensor::empty(shape);
@@ -50,22 +38,20 @@ class GroupNormNode final : public autograd::Node {
 };
 
 void check(const Tensor& x, int64_t groups) {
-  require_f32("group_norm", x);
+  require_channels("group_norm", x);
   const Shape& shape = x.shape();
-  if (shape.dims() != 4 && shape.dims() != 2) throw Error(ErrorKind::usage, "group_norm needs [N, C, H, W] or [N, C], not " + shape.text());
   if (groups < 1 || shape[1] % groups != 0) {
     throw Error(ErrorKind::usage, "group_norm: " + std::to_string(groups) + " groups do not divide the channels of " + shape.text());
   }
-  if (shape[1] > kMostNormalisedChannels) throw Error(ErrorKind::usage, "group_norm takes at most " + std::to_string(kMostNormalisedChannels) + " channels, not " + shape.text());
-  if (extent_of(shape).pixels * shape[1] == 0) throw Error(ErrorKind::usage, "group_norm has no statistics of the empty samples of " + shape.text());
+  if (channel_extent(shape).pixels * shape[1] == 0) throw Error(ErrorKind::usage, "group_norm has no statistics of the empty samples of " + shape.text());
 }
 
 }  // namespace
 
 Variable group_norm(const Variable& x, int64_t groups, const Variable& weight, const Variable& bias, double epsilon) {
   check(x.value(), groups);
-  const Tensor input = in_rows(x.value());
-  const auto [samples, pixels, channels] = extent_of(input.shape());
+  const Tensor input = channels_innermost(x.value());
+  const auto [samples, pixels, channels] = channel_extent(input.shape());
   const Tensor scale = parameter_or("group_norm", "weight and channels of the input do not fit", weight, {channels}, 1.0f);
   const Tensor shift = parameter_or("group_norm", "bias and channels of the input do not fit", bias, {channels}, 0.0f);
   const Tensor output = empty_like(input), mean = Tensor::empty({samples, groups}), inverse_deviation = Tensor::empty({samples, groups});

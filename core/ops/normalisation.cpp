@@ -1,32 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/ops/normalisation.h"
 
-#include <string>
-
 #include "core/base/error.h"
 #include "core/kernels/kernels.h"
+#include "core/ops/channels.h"
 #include "core/ops/checks.h"
 
 namespace tessera::ops {
 namespace {
 
-struct Extent {
-  int64_t rows, channels;
-};
-
-Extent extent_of(const Shape& shape) {
-  const int64_t channels = shape[1];
-  return {channels == 0 ? 0 : shape.elements() / channels, channels};
-}
-
-/// Rows of channels: channels-last for images.
-Tensor in_rows(const Tensor& x) { return x.shape().dims() == 4 ? channels_last(x) : contiguous(x); }
-
 void check(const Variable& x, const Variable& weight, const Variable& bias, const Variable& residual) {
   const Shape& shape = x.shape();
-  require_f32("batch_norm", x.value());
-  if (shape.dims() != 4 && shape.dims() != 2) throw Error(ErrorKind::usage, "batch_norm needs [N, C, H, W] or [N, C], not " + shape.text());
-  if (shape[1] > kMostNormalisedChannels) throw Error(ErrorKind::usage, "batch_norm takes at most " + std::to_string(kMostNormalisedChannels) + " channels, not " + std::to_string(shape[1]));
+  require_channels("batch_norm", x.value());
   if (weight.shape() != Shape{shape[1]}) fail_shapes("batch_norm", "weight and input channels do not fit", weight.shape(), shape);
   if (bias.shape() != Shape{shape[1]}) fail_shapes("batch_norm", "bias and input channels do not fit", bias.shape(), shape);
   if (residual.defined() && residual.shape() != shape) fail_shapes("batch_norm", "residual and input do not fit", residual.shape(), shape);
@@ -47,13 +32,13 @@ class BatchNormNode final : public autograd::Node {
   const char* name() const override { return "batch_norm"; }
 
   void backward(const Tensor& gradient) override {
-    const Tensor dy = in_rows(gradient);
-    const Extent extent = extent_of(input_.shape());
+    const Tensor dy = channels_innermost(gradient);
+    const ChannelExtent extent = channel_extent(input_.shape());
     Tensor dx = empty_like(input_), dresidual = wants(3) ? empty_like(input_) : Tensor();
     Tensor dweight = wants(1) ? target(1, weight_.shape()) : Tensor::empty(weight_.shape());
     Tensor dbias = wants(2) ? target(2, weight_.shape()) : Tensor::empty(weight_.shape());
     kernels_for(dx.device())
-        .normalisation.batch_norm_backward({extent.rows, extent.channels, relu_, input_.data<float>(), output_.data<float>(),
+        .normalisation.batch_norm_backward({extent.rows(), extent.channels, relu_, input_.data<float>(), output_.data<float>(),
                                             dy.data<float>(), weight_.data<float>(), bias_.data<float>(), mean_.data<float>(), inverse_deviation_.data<float>(),
                                             dx.data<float>(), dresidual.data<float>(), dweight.data<float>(), dbias.data<float>()});
     if (wants(2)) give(2, std::move(dbias));
@@ -72,13 +57,13 @@ class BatchNormNode final : public autograd::Node {
 Variable batch_norm(const Variable& x, const Variable& weight, const Variable& bias, const Variable& residual,
                     const BatchNormOptions& options, const BatchStatistics& statistics) {
   check(x, weight, bias, residual);
-  const Tensor input = in_rows(x.value()), other = residual.defined() ? in_rows(residual.value()) : Tensor();
-  const Extent extent = extent_of(input.shape());
-  if (extent.rows == 0) throw Error(ErrorKind::usage, "batch_norm has no statistics of an empty batch " + input.shape().text());
+  const Tensor input = channels_innermost(x.value()), other = residual.defined() ? channels_innermost(residual.value()) : Tensor();
+  const ChannelExtent extent = channel_extent(input.shape());
+  if (extent.rows() == 0) throw Error(ErrorKind::usage, "batch_norm has no statistics of an empty batch " + input.shape().text());
   Tensor output = empty_like(input), inverse_deviation = Tensor::empty({extent.channels}), mean = Tensor::empty({extent.channels});
   const Tensor scale = contiguous(weight.value()), shift = contiguous(bias.value());
   kernels_for(output.device())
-      .normalisation.batch_norm_forward({extent.rows, extent.channels, static_cast<float>(options.epsilon), options.relu,
+      .normalisation.batch_norm_forward({extent.rows(), extent.channels, static_cast<float>(options.epsilon), options.relu,
                                          input.data<float>(), scale.data<float>(), shift.data<float>(),
                                          other.data<float>(), output.data<float>(), mean.data<float>(), inverse_deviation.data<float>(),
                                          statistics.unbiased_variance.data<float>()});
@@ -90,11 +75,11 @@ Variable batch_norm(const Variable& x, const Variable& weight, const Variable& b
 Variable batch_norm_apply(const Variable& x, const Variable& weight, const Variable& bias, const Variable& residual,
                           const BatchNormOptions& options, const Tensor& mean, const Tensor& variance) {
   check(x, weight, bias, residual);
-  const Tensor input = in_rows(x.value()), other = residual.defined() ? in_rows(residual.value()) : Tensor();
-  const Extent extent = extent_of(input.shape());
+  const Tensor input = channels_innermost(x.value()), other = residual.defined() ? channels_innermost(residual.value()) : Tensor();
+  const ChannelExtent extent = channel_extent(input.shape());
   Tensor output = empty_like(input);
   kernels_for(output.device())
-      .normalisation.batch_norm_apply({extent.rows, extent.channels, static_cast<float>(options.epsilon), options.relu, input.data<float>(),
+      .normalisation.batch_norm_apply({extent.rows(), extent.channels, static_cast<float>(options.epsilon), options.relu, input.data<float>(),
                                        contiguous(weight.value()).data<float>(), contiguous(bias.value()).data<float>(), other.data<float>(),
                                        mean.data<float>(), variance.data<float>(), output.data<float>()});
   return Variable(output);

@@ -7,31 +7,10 @@
 
 #include "core/base/error.h"
 #include "core/kernels/cpu/convolution.h"
-#include "core/kernels/cpu/direct/tile.h"
-#include "core/kernels/cpu/direct/winograd.h"
 #include "core/kernels/cpu/matmul.h"
 #include "core/kernels/cpu/onednn/onednn.h"
-#include "core/kernels/kernels.h"
+#include "core/kernels/cpu/simd/tables.h"
 
-#define TESSERA_DECLARE_ISA(isa)                         \
-  namespace tessera::cpu::isa {                          \
-  ElementwiseKernels elementwise_kernels();              \
-  PoolingKernels pooling_kernels();                      \
-  LossKernels loss_kernels();                            \
-  NormalisationKernels normalisation_kernels();          \
-  OptimizerKernels optimizer_kernels();                  \
-  SummationKernels summation_kernels();                  \
-  SoftmaxKernels softmax_kernels();                      \
-  EmbeddingKernels embedding_kernels();                  \
-  ArithmeticKernels arithmetic_kernels();                \
-  ReductionKernels reduction_kernels();                  \
-  GatherKernels gather_kernels();                        \
-  BinPoolingKernels bin_pooling_kernels();               \
-  TileKernels tile_kernels();                            \
-  WinogradKernels winograd_kernels();                    \
-  void add_bias(int64_t, int64_t, const float*, float*); \
-  void column_sums(const ColumnSums&);                   \
-  }
 TESSERA_DECLARE_ISA(baseline)
 TESSERA_DECLARE_ISA(avx2)
 TESSERA_DECLARE_ISA(avx512)
@@ -54,11 +33,10 @@ struct Choice {
   Kernels kernels;
   cpu::TileKernels tiles;
   cpu::WinogradKernels winograd;
-  cpu::AddBias add_bias;
 };
 
 #define TESSERA_CHOICE_OF(isa) \
-  Choice { #isa, TESSERA_TABLE_OF(isa), cpu::isa::tile_kernels(), cpu::isa::winograd_kernels(), cpu::isa::add_bias }
+  Choice { #isa, TESSERA_TABLE_OF(isa), cpu::isa::tile_kernels(), cpu::isa::winograd_kernels() }
 
 Choice choose() {
   __builtin_cpu_init();
@@ -89,7 +67,6 @@ const Kernels& kernels_for(Device device) {
 
 const cpu::TileKernels& cpu::tile_kernels() { return choice().tiles; }
 const cpu::WinogradKernels& cpu::winograd_kernels() { return choice().winograd; }
-cpu::AddBias cpu::add_bias() { return choice().add_bias; }
 
 void set_kernel_threads(int threads) { omp_set_num_threads(threads); }
 

@@ -4,6 +4,7 @@
 #include "core/base/profiler.h"
 #include "core/kernels/cpu/direct/matmul.h"
 #include "core/kernels/cpu/onednn/onednn.h"
+#include "core/kernels/kernels.h"
 
 namespace tessera::cpu {
 
@@ -12,7 +13,7 @@ void matmul(const Matmul& args) {
   const ProfileScope scope(HotKernel::gemm);
   if (direct::is_small(args)) return direct::matmul(args);
   onednn::matmul(args);
-  if (args.bias) add_bias()(args.m, args.n, args.bias, args.out);
+  if (args.bias) kernels_for(Device::cpu).matmul.add_bias(args.m, args.n, args.bias, args.out);
 }
 
 }  // namespace tessera::cpu

@@ -4,7 +4,6 @@
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <cstring>
 #include <filesystem>
@@ -16,6 +15,7 @@
 #include "core/base/file.h"
 #include "core/checkpoint/manifest.h"
 #include "core/checkpoint/state.h"
+#include "tests/temporary_folder.h"
 
 namespace tessera::checkpoint {
 
@@ -97,15 +97,9 @@ inline void overwrite(const std::filesystem::path& path, const std::string& cont
 
 class CheckpointTest : public testing::Test {
  protected:
-  CheckpointTest() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "tessera_checkpoint_XXXXXX").string();
-    out_ = ::mkdtemp(pattern.data());
-    checkpoints_ = out_ / "checkpoints";
-  }
-  ~CheckpointTest() override { std::filesystem::remove_all(out_); }
-
-  std::filesystem::path out_;
-  std::filesystem::path checkpoints_;
+  const test::TemporaryFolder folder_;
+  const std::filesystem::path out_ = folder_.path();
+  const std::filesystem::path checkpoints_ = out_ / "checkpoints";
 };
 
 }  // namespace tessera::checkpoint

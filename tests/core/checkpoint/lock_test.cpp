@@ -2,6 +2,7 @@
 #include "core/checkpoint/lock.h"
 
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <csignal>

@@ -13,7 +13,7 @@
 #include "core/data/loader.h"
 #include "core/data/tensors.h"
 #include "core/format/safetensors_writer.h"
-#include "tests/core/data/temporary_folder.h"
+#include "tests/temporary_folder.h"
 
 namespace tessera::data {
 namespace {
@@ -112,7 +112,7 @@ TEST(PlaceImage, EqualsPaddingCroppingAndFlippingOneByOne) {
 
 /// The whole way: the same epoch over several workers and dealings, and another epoch.
 TEST(Augmentation, WorkersAndRanksDoNotShow) {
-  const TemporaryFolder folder;
+  const test::TemporaryFolder folder;
   Tensor inputs = Tensor::empty({12, 2, 6, 6}), targets = Tensor::empty({12}, DType::i64);
   for (int64_t i = 0; i < inputs.elements(); ++i) inputs.data<float>()[i] = static_cast<float>(i + 1);
   for (int64_t i = 0; i < 12; ++i) targets.data<int64_t>()[i] = i;

@@ -10,7 +10,7 @@
 #include "core/config/fields.h"
 #include "core/data/loader.h"
 #include "tests/core/data/expect.h"
-#include "tests/core/data/temporary_folder.h"
+#include "tests/temporary_folder.h"
 
 namespace tessera::data {
 namespace {
@@ -54,7 +54,7 @@ class Cifar10Test : public testing::Test {
     }
   }
 
-  TemporaryFolder folder_;
+  test::TemporaryFolder folder_;
 };
 
 TEST_F(Cifar10Test, PlanesBecomeNormalisedChannelsLast) {

@@ -11,7 +11,7 @@
 #include "core/base/error.h"
 #include "core/config/fields.h"
 #include "core/data/idx_file.h"
-#include "tests/core/data/temporary_folder.h"
+#include "tests/temporary_folder.h"
 
 namespace tessera::data {
 namespace {
@@ -83,7 +83,7 @@ class IdxTest : public testing::Test {
     return error_of([&] { open_idx(settings(), "train")->fingerprint(); });
   }
 
-  TemporaryFolder folder_;
+  test::TemporaryFolder folder_;
   std::string images_, labels_;
 };
 

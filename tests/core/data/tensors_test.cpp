@@ -10,7 +10,7 @@
 #include "core/data/loader.h"
 #include "core/format/safetensors_writer.h"
 #include "tests/core/data/expect.h"
-#include "tests/core/data/temporary_folder.h"
+#include "tests/temporary_folder.h"
 
 namespace tessera::data {
 namespace {
@@ -48,7 +48,7 @@ class TensorsTest : public testing::Test {
     }
   }
 
-  TemporaryFolder folder_;
+  test::TemporaryFolder folder_;
 };
 
 template <typename Element>

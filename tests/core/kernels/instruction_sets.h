@@ -4,39 +4,41 @@
 #include <string>
 #include <vector>
 
-#include "core/kernels/cpu/direct/tile.h"
-#include "core/kernels/kernels.h"
+#include "core/kernels/cpu/simd/tables.h"
 
-#define TESSERA_DECLARE_KERNELS(isa)   \
-  namespace tessera::cpu::isa {        \
-  PoolingKernels pooling_kernels();    \
-  TileKernels tile_kernels();          \
-  void column_sums(const ColumnSums&); \
-  }
-TESSERA_DECLARE_KERNELS(baseline)
-TESSERA_DECLARE_KERNELS(avx2)
-TESSERA_DECLARE_KERNELS(avx512)
+TESSERA_DECLARE_ISA(baseline)
+TESSERA_DECLARE_ISA(avx2)
+TESSERA_DECLARE_ISA(avx512)
 
 namespace tessera::test {
 
 struct InstructionSet {
   std::string name;
+  ElementwiseKernels elementwise;
+  LossKernels loss;
+  NormalisationKernels normalisation;
+  SoftmaxKernels softmax;
+  ArithmeticKernels arithmetic;
+  ReductionKernels reduction;
   PoolingKernels pooling;
+  BinPoolingKernels bin_pooling;
   cpu::TileKernels tiles;
   void (*column_sums)(const ColumnSums&);
 };
 
-/// Those that this processor has.
+#define TESSERA_INSTRUCTION_SET(isa)                                                                                                          \
+  InstructionSet {                                                                                                                            \
+    #isa, cpu::isa::elementwise_kernels(), cpu::isa::loss_kernels(), cpu::isa::normalisation_kernels(), cpu::isa::softmax_kernels(),          \
+        cpu::isa::arithmetic_kernels(), cpu::isa::reduction_kernels(), cpu::isa::pooling_kernels(), cpu::isa::bin_pooling_kernels(),          \
+        cpu::isa::tile_kernels(), cpu::isa::column_sums                                                                                       \
+  }
+
+/// Those that this processor has; the first is the baseline.
 inline std::vector<InstructionSet> instruction_sets() {
-  std::vector<InstructionSet> sets = {
-      {"baseline", cpu::baseline::pooling_kernels(), cpu::baseline::tile_kernels(), cpu::baseline::column_sums}};
+  std::vector<InstructionSet> sets = {TESSERA_INSTRUCTION_SET(baseline)};
   __builtin_cpu_init();
-  if (__builtin_cpu_supports("x86-64-v3")) {
-    sets.push_back({"avx2", cpu::avx2::pooling_kernels(), cpu::avx2::tile_kernels(), cpu::avx2::column_sums});
-  }
-  if (__builtin_cpu_supports("x86-64-v4")) {
-    sets.push_back({"avx512", cpu::avx512::pooling_kernels(), cpu::avx512::tile_kernels(), cpu::avx512::column_sums});
-  }
+  if (__builtin_cpu_supports("x86-64-v3")) sets.push_back(TESSERA_INSTRUCTION_SET(avx2));
+  if (__builtin_cpu_supports("x86-64-v4")) sets.push_back(TESSERA_INSTRUCTION_SET(avx512));
   return sets;
 }
 

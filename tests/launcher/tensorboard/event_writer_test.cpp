@@ -11,23 +11,19 @@
 
 #include "launcher/tensorboard/event.pb.h"
 #include "launcher/tensorboard/record.h"
+#include "tests/temporary_folder.h"
 
 namespace tessera::launcher {
 namespace {
 
 class EventWriterTest : public testing::Test {
  protected:
-  EventWriterTest() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "tessera_events_XXXXXX").string();
-    folder_ = ::mkdtemp(pattern.data());
-  }
-  ~EventWriterTest() override { std::filesystem::remove_all(folder_); }
-
   EventWriter writer(int64_t first_step) {
     return EventWriter(folder_, first_step, [this](const std::string& problem) { problems_.push_back(problem); });
   }
 
-  std::filesystem::path folder_;
+  const test::TemporaryFolder temporary_;
+  const std::filesystem::path folder_ = temporary_.path();
   std::vector<std::string> problems_;
 };
 

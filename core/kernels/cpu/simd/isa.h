@@ -4,32 +4,15 @@
 // else in unnamed namespaces, so that no function compiled for a newer processor is shared with the rest of the program.
 #pragma once
 
-#include "core/kernels/cpu/direct/tile.h"
-#include "core/kernels/cpu/direct/winograd.h"
-#include "core/kernels/kernels.h"
+#include "core/kernels/cpu/simd/tables.h"
 
 #define TESSERA_ISA_BEGIN namespace tessera::cpu::TESSERA_ISA {
 #define TESSERA_ISA_END }
 
+TESSERA_DECLARE_ISA(TESSERA_ISA)
+
 TESSERA_ISA_BEGIN
 
-ElementwiseKernels elementwise_kernels();
-PoolingKernels pooling_kernels();
-LossKernels loss_kernels();
-NormalisationKernels normalisation_kernels();
-OptimizerKernels optimizer_kernels();
-SummationKernels summation_kernels();
-SoftmaxKernels softmax_kernels();
-EmbeddingKernels embedding_kernels();
-ArithmeticKernels arithmetic_kernels();
-ReductionKernels reduction_kernels();
-GatherKernels gather_kernels();
-BinPoolingKernels bin_pooling_kernels();
-TileKernels tile_kernels();
-WinogradKernels winograd_kernels();
-/// out[rows, columns] += bias[columns], in place.
-void add_bias(int64_t rows, int64_t columns, const float* bias, float* out);
-void column_sums(const ColumnSums&);
 /// Members of tables that are made elsewhere.
 void element_loss_forward(ElementLoss, const ElementLossForward&);
 void element_loss_backward(ElementLoss, const ElementLossBackward&);

@@ -6,13 +6,13 @@
 #include <filesystem>
 #include <string>
 
-namespace tessera::data {
+namespace tessera::test {
 
 /// A fresh folder that goes with the object.
 class TemporaryFolder {
  public:
   TemporaryFolder() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "tessera_data_XXXXXX").string();
+    std::string pattern = (std::filesystem::temp_directory_path() / "tessera_test_XXXXXX").string();
     path_ = mkdtemp(pattern.data());
   }
   ~TemporaryFolder() {
@@ -28,4 +28,4 @@ class TemporaryFolder {
   std::filesystem::path path_;
 };
 
-}  // namespace tessera::data
+}  // namespace tessera::test

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the sources of this folder offer, in the namespace of an instruction set.
+#pragma once
+
+#include "core/kernels/cpu/direct/tile.h"
+#include "core/kernels/cpu/direct/winograd.h"
+#include "core/kernels/kernels.h"
+
+/// Declares it; isa is baseline, avx2 or avx512. column_sums and add_bias are members of a table that is made elsewhere.
+#define TESSERA_DECLARE_ISA(isa)                                               \
+  namespace tessera::cpu::isa {                                                \
+  ElementwiseKernels elementwise_kernels();                                    \
+  PoolingKernels pooling_kernels();                                            \
+  LossKernels loss_kernels();                                                  \
+  NormalisationKernels normalisation_kernels();                                \
+  OptimizerKernels optimizer_kernels();                                        \
+  SummationKernels summation_kernels();                                        \
+  SoftmaxKernels softmax_kernels();                                            \
+  EmbeddingKernels embedding_kernels();                                        \
+  ArithmeticKernels arithmetic_kernels();                                      \
+  ReductionKernels reduction_kernels();                                        \
+  GatherKernels gather_kernels();                                              \
+  BinPoolingKernels bin_pooling_kernels();                                     \
+  TileKernels tile_kernels();                                                  \
+  WinogradKernels winograd_kernels();                                          \
+  void add_bias(int64_t rows, int64_t columns, const float* bias, float* out); \
+  void column_sums(const ColumnSums&);                                         \
+  }
