@@ -20,7 +20,7 @@ void RunConfig::declare(Fields& fields) {
 }
 
 void RenameRule::declare(Fields& fields) {
-  fields.add("pattern", pattern, {.doc = "regular expression (ECMAScript) that is searched for in the names of the file", .required = true});
+  fields.add("pattern", pattern, {.doc = "regular expression (Perl's, by PCRE2) that is searched for in the names of the file", .required = true});
   fields.add("replacement", replacement, {.doc = "what stands in place of every match; $1 is what the first group matched", .required = true});
 }
 

@@ -2,19 +2,19 @@
 // Names in somebody else's weights file to the names of a model here (init.rename).
 #pragma once
 
-#include <memory>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "core/config/recipe.h"
 
 namespace tessera::config {
 
-/// Longer names are refused: the matcher needs stack for every character.
+/// Longer names, patterns and replacements are refused: a rule that makes names grow would have no end.
 inline constexpr size_t kMaxRenamedBytes = 1024;
 
 /// Rules one after the other, each a search and replace of every match in what the rules before left: {pattern: "^module\\.", replacement: ""}
-/// takes a prefix off, {pattern: "layers\\.(\\d+)", replacement: "block$1"} keeps what a group matched. Patterns are ECMAScript's.
+/// takes a prefix off, {pattern: "layers\\.(\\d+)", replacement: "block$1"} keeps what a group matched. Patterns are Perl's (PCRE2).
 class Renamer {
  public:
   /// Throws Error(usage) for a pattern that is no regular expression.
@@ -28,8 +28,7 @@ class Renamer {
 
  private:
   struct Rule;
-  std::unique_ptr<Rule[]> rules_;
-  size_t count_;
+  std::vector<Rule> rules_;
 };
 
 }  // namespace tessera::config

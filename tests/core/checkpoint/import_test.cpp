@@ -147,7 +147,13 @@ TEST_F(ImportTest, AnotherShapeIsRefused) {
   expect_part(refusal(), "'fc.weight' has shape [3] but the model needs [2]");
 }
 
-TEST_F(ImportTest, NamesTooLongForTheMatcherAreRefused) {
+TEST_F(ImportTest, PatternsThatNeverEndGiveUp) {
+  write({f32(std::string(1000, 'a'), {1, 2})});
+  expect_part(refusal({.strict = false, .rename = {{"(a+)+[bc]", ""}}}, ErrorKind::usage), "match limit exceeded");
+  expect_part(refusal({.strict = false, .rename = {{"a", "${b"}}}, ErrorKind::usage), "'${b'} fails on 'aaa");
+}
+
+TEST_F(ImportTest, NamesThatAreTooLongAreRefused) {
   write({f32(std::string(100000, 'a'), {1, 2})});
   expect_part(refusal({.strict = false, .rename = {{"(.*)*b", ""}}}, ErrorKind::usage), "has 100000 bytes");
   write({f32(std::string(1000, 'a'), {1, 2})});
