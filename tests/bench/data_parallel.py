@@ -9,7 +9,7 @@ run's first (which runs twice).
   link        2 hosts with 10 Gbit/s between them (network namespaces; needs root): how much of the communication hides behind backward
 
 --model mlp is tests/bench/mlp_25m.yaml (25 million parameters, eight quanta a step), resnet20 the CIFAR-10 recipe on random images
-with quanta of 32 samples (four a step where that is not said otherwise).
+with quanta of --quantum samples (a step has 128 where that is not said otherwise).
 """
 import argparse
 import json
@@ -22,23 +22,25 @@ import tempfile
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
 BINARY = TOP / "build/release/launcher/tessera"
-QUANTUM_SAMPLES = 32  # of the residual network
 IMAGES = 20480
-STEPS = 12
+MLP_QUANTUM_SAMPLES = 512
 
 
 class Model:
     """A recipe and the settings that every run of it has."""
 
-    def __init__(self, name, data):
+    def __init__(self, name, data, quantum, steps):
+        self.quantum = quantum
         if name == "mlp":
-            self.recipe, self.settings = TOP / "tests/bench/mlp_25m.yaml", {}
+            self.recipe = TOP / "tests/bench/mlp_25m.yaml"
+            self.quantum = MLP_QUANTUM_SAMPLES
+            self.settings = {"train.steps": steps or 12}
             return
         self.recipe = TOP / "recipes/vision/cifar_resnet/resnet20_cifar10.yaml"
         for number in range(1, 6):
             pathlib.Path(data, f"data_batch_{number}.bin").write_bytes(random_images(IMAGES // 5))
         pathlib.Path(data, "test_batch.bin").write_bytes(random_images(10))
-        self.settings = {"data.root": data, "batch.micro_samples": QUANTUM_SAMPLES, "train.epochs": "null", "train.steps": STEPS,
+        self.settings = {"data.root": data, "batch.micro_samples": quantum, "train.epochs": "null", "train.steps": steps or 60,
                          "train.log_every_steps": 1, "evaluate.every_epochs": "null", "checkpoint.every_steps": "null", "schedule.kind": "constant"}
 
 
@@ -100,7 +102,7 @@ def scaling(model, rounds):
 
 def weak(model, rounds):
     def quanta(count):
-        return {"batch.micro_samples": QUANTUM_SAMPLES, "batch.global_samples": count * QUANTUM_SAMPLES}
+        return {"batch.micro_samples": model.quantum, "batch.global_samples": count * model.quantum}
     compare(model, "efficiency", ("2 runs alone", 1, quanta(1), 2), ("2 ranks", 2, quanta(2)), rounds)
 
 
@@ -117,9 +119,12 @@ def main():
     parser.add_argument("what", choices=["reduction", "scaling", "weak", "link"])
     parser.add_argument("--model", choices=["mlp", "resnet20"], default="mlp")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--quantum", type=int, default=32, metavar="SAMPLES", help="of resnet20 (default 32)")
+    parser.add_argument("--steps", type=int, help="of a run (default: 12 of mlp, 60 of resnet20)")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="tessera_bench_data_") as data:
-        {"reduction": reduction, "scaling": scaling, "weak": weak, "link": link}[arguments.what](Model(arguments.model, data), arguments.rounds)
+        {"reduction": reduction, "scaling": scaling, "weak": weak, "link": link}[arguments.what](
+            Model(arguments.model, data, arguments.quantum, arguments.steps), arguments.rounds)
 
 
 if __name__ == "__main__":

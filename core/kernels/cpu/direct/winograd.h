@@ -11,7 +11,11 @@ namespace tessera::cpu {
 
 constexpr int64_t kWinogradPoints = 16;
 
-/// A row of tiles, channels-last. Point p of tile t is at points[p * point_step + t * tile_step + channel].
+/// Points lie in rows of four, as the pixels of a tile do.
+constexpr int kPointRows = 4, kPointsOfRow = 4;
+
+/// A row of tiles, channels-last. Point p of tile t is at points[p * point_step + t * tile_step + channel]; of `input` and `gradient`, p counts
+/// within a row of points.
 struct WinogradTiles {
   int64_t tiles, channels;
   float* points;
@@ -43,9 +47,10 @@ struct WinogradWeight {
 };
 
 struct WinogradKernels {
-  void (*input)(const WinogradInput&, const WinogradTiles&);                             ///< 4x4 pixels to points
-  void (*gradient)(const float* const (&rows)[2], int64_t width, const WinogradTiles&);  ///< 2x2 pixels to points, 4 times what they should be
-  void (*output)(const WinogradTiles&, const WinogradOutput&);                           ///< points to 2x2 pixels
+  void (*input)(int row, const WinogradInput&, const WinogradTiles&);  ///< 4x4 pixels to a row of points
+  /// 2x2 pixels, as many tiles as `width` needs, to a row of points, 4 times what they should be.
+  void (*gradient)(int row, const float* const (&rows)[2], int64_t width, const WinogradTiles&);
+  void (*output)(const WinogradTiles&, const WinogradOutput&);  ///< all points to 2x2 pixels
   void (*weight)(const WinogradWeight&);
   void (*add_to)(int64_t elements, const float* terms, double* sums);
 };

@@ -25,22 +25,24 @@ struct Plan {
   /// [point][in][out], then the bias' [out].
   int64_t sum_elements() const { return kWinogradPoints * weight_step() + padded_out; }
 
-  void multiply(int64_t tiles, const float* in, const float* out, float* sums) const {
+  /// A row of points; `in` and `out` hold it alone, `sums` all of them.
+  void multiply(int row_of_points, int64_t tiles, const float* in, const float* out, float* sums) const {
     const Pieces columns(padded_out / kernels.lanes, TileKernels::kMostVectors);
     Tile tile{};
     tile.outer = 1, tile.inner = tiles;
     tile.a_row = 1, tile.a_inner = g.in_channels;
     tile.b_inner = padded_out, tile.out_row = padded_out;
     tile.store = Tile::Store::add;
-    for (int64_t point = 0; point < kWinogradPoints; ++point) {
+    for (int64_t i = 0; i < kPointsOfRow; ++i) {
+      const int64_t point = row_of_points * kPointsOfRow + i;
       for (int64_t piece = 0; piece < columns.count; ++piece) {
         const int64_t column = columns.begin(piece) * kernels.lanes;
         const Pieces rows(g.in_channels, kernels.most_rows(columns.size(piece)));
         tile.columns = columns.size(piece) * kernels.lanes;
-        tile.b = out + point * out_step() + column;
+        tile.b = out + i * out_step() + column;
         for (int64_t block = 0; block < rows.count; ++block) {
           tile.rows = rows.size(block);
-          tile.a = in + point * in_step() + rows.begin(block);
+          tile.a = in + i * in_step() + rows.begin(block);
           tile.out = sums + point * weight_step() + rows.begin(block) * padded_out + column;
           kernels.run(tile);
         }
@@ -48,10 +50,10 @@ struct Plan {
     }
   }
 
-  /// The point in the middle of the second row holds the sum of a tile's four pixels.
+  /// The second point of the second row holds the sum of a tile's four pixels.
   void add_bias(int64_t tiles, const float* out, float* sums) const {
     const float one = 1.0f;
-    const float* points = out + 5 * out_step();
+    const float* points = out + out_step();
     const Pieces columns(padded_out / kernels.lanes, TileKernels::kMostVectors);
     Tile tile{};
     tile.rows = tile.outer = 1, tile.inner = tiles;
@@ -70,16 +72,17 @@ struct Plan {
     const int64_t end = std::min(grid.rows(), (number + 1) * group_rows);
     for (int64_t first = number * group_rows; first < end; first += strip_rows) {
       const int64_t count = std::min(strip_rows, end - first);
-      for (int64_t i = 0; i < count; ++i) {
-        const int64_t row = first + i;
-        winograd.input(grid.input(row, args.x, g.in_channels, zeros),
-                       {grid.columns, g.in_channels, in + i * grid.columns * g.in_channels, in_step(), g.in_channels});
-        const WinogradOutput rows = grid.output(row, const_cast<float*>(args.dy), g.out_channels, nullptr);
-        winograd.gradient({rows.rows[0], rows.rows[1] ? rows.rows[1] : zeros}, g.out_width,
-                          {grid.columns, g.out_channels, out + i * grid.columns * padded_out, out_step(), padded_out});
+      for (int row = 0; row < kPointRows; ++row) {
+        for (int64_t i = 0; i < count; ++i) {
+          winograd.input(row, grid.input(first + i, args.x, g.in_channels, zeros),
+                         {grid.columns, g.in_channels, in + i * grid.columns * g.in_channels, in_step(), g.in_channels});
+          const WinogradOutput rows = grid.output(first + i, const_cast<float*>(args.dy), g.out_channels, nullptr);
+          winograd.gradient(row, {rows.rows[0], rows.rows[1] ? rows.rows[1] : zeros}, g.out_width,
+                            {grid.columns, g.out_channels, out + i * grid.columns * padded_out, out_step(), padded_out});
+        }
+        multiply(row, count * grid.columns, in, out, sums);
+        if (args.dbias && row == 1) add_bias(count * grid.columns, out, sums + kWinogradPoints * weight_step());
       }
-      multiply(count * grid.columns, in, out, sums);
-      if (args.dbias) add_bias(count * grid.columns, out, sums + kWinogradPoints * weight_step());
     }
   }
 
@@ -123,13 +126,13 @@ void backward_weight(const ConvolutionBackwardWeight& args) {
   const int64_t groups = (grid.rows() + group_rows - 1) / group_rows;
   const int threads = direct::threads_for(groups, grid.rows() * grid.columns * kWinogradPoints * g.in_channels * g.out_channels);
   const int64_t zeros = std::max(g.in_width * g.in_channels, g.out_width * g.out_channels);
-  const int64_t in = kWinogradPoints * plan.in_step(), out = kWinogradPoints * plan.out_step();
+  const int64_t in = kPointsOfRow * plan.in_step(), out = kPointsOfRow * plan.out_step();
   const Tensor scratch = direct::scratch(zeros + (in + out) * threads), sums = direct::scratch(threads * plan.sum_elements());
   const Tensor totals = direct::scratch(2 * plan.sum_elements());  // of f64
   double* total = reinterpret_cast<double*>(totals.bytes());
   fill_zero(totals);
-  fill_zero(scratch);
   float* base = scratch.data<float>();
+  std::fill_n(base, zeros, 0.0f);  // padded columns never reach a result
   for (int64_t first = 0; first < groups; first += threads) {
     const int64_t count = std::min<int64_t>(threads, groups - first);
     fill_zero(sums);

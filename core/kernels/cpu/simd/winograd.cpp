@@ -20,55 +20,64 @@ template <int kRow, typename Value>
 inline void input_points(const WinogradInput& input, const WinogradTiles& tiles, int64_t channel) {
   constexpr int kFirst[] = {0, 1, 2, 1}, kSecond[] = {2, 2, 1, 3};
   const float *first = input.rows[kFirst[kRow]] + channel, *second = input.rows[kSecond[kRow]] + channel;
-  const auto column = [&](int64_t x) -> Value {
-    if (x < 0 || x >= input.width) return Value{};
+  const auto inside = [&](int64_t x) -> Value {
     const Value a = load<Value>(first + x * tiles.channels), b = load<Value>(second + x * tiles.channels);
     return kRow == 1 ? a + b : a - b;
   };
-  float* out = tiles.points + 4 * kRow * tiles.point_step + channel;
+  const auto column = [&](int64_t x) { return x < 0 || x >= input.width ? Value{} : inside(x); };
+  float* out = tiles.points + channel;
   Value a = column(input.first_column), b = column(input.first_column + 1);
-  for (int64_t t = 0; t < tiles.tiles; ++t, out += tiles.tile_step) {
-    const int64_t x = input.first_column + 2 * t;
-    const Value c = column(x + 2), d = column(x + 3);
+  const auto tile = [&](Value c, Value d) __attribute__((always_inline)) {
     store(out, a - c);
     store(out + tiles.point_step, b + c);
     store(out + 2 * tiles.point_step, c - b);
     store(out + 3 * tiles.point_step, b - d);
-    a = c;
-    b = d;
-  }
+    out += tiles.tile_step;
+    a = c, b = d;
+  };
+  const int64_t begin = input.first_column + 2, end = begin + 2 * tiles.tiles;
+  int64_t x = begin;
+  for (; x < end && x + 1 < input.width; x += 2) tile(inside(x), inside(x + 1));
+  for (; x < end; x += 2) tile(column(x), column(x + 1));
 }
 
-void input(const WinogradInput& input, const WinogradTiles& tiles) {
-  for_channels(tiles.channels, [&]<typename Value>(int64_t channel) {
-    input_points<0, Value>(input, tiles, channel);
-    input_points<1, Value>(input, tiles, channel);
-    input_points<2, Value>(input, tiles, channel);
-    input_points<3, Value>(input, tiles, channel);
-  });
+template <int kRow>
+void input_row(const WinogradInput& input, const WinogradTiles& tiles) {
+  for_channels(tiles.channels, [&]<typename Value>(int64_t channel) { input_points<kRow, Value>(input, tiles, channel); });
 }
 
-void gradient(const float* const (&rows)[2], int64_t width, const WinogradTiles& tiles) {
+void input(int row, const WinogradInput& input, const WinogradTiles& tiles) {
+  static constexpr decltype(&input_row<0>) kRows[] = {input_row<0>, input_row<1>, input_row<2>, input_row<3>};
+  kRows[row](input, tiles);
+}
+
+/// The four points of a row are (l, l + r, l - r, r) of a left and a right value, which are sums of the two rows of pixels.
+template <int kRow>
+void gradient_row(const float* const (&rows)[2], int64_t width, const WinogradTiles& tiles) {
   for_channels(tiles.channels, [&]<typename Value>(int64_t channel) {
     float* out = tiles.points + channel;
-    for (int64_t t = 0; t < tiles.tiles; ++t, out += tiles.tile_step) {
-      const int64_t at = 2 * t * tiles.channels + channel;
-      const bool both = 2 * t + 1 < width;
-      const Value a = load<Value>(rows[0] + at), b = both ? load<Value>(rows[0] + at + tiles.channels) : Value{};
-      const Value c = load<Value>(rows[1] + at), d = both ? load<Value>(rows[1] + at + tiles.channels) : Value{};
-      const auto put = [&](int row, Value left, Value right) {
-        float* to = out + 4 * row * tiles.point_step;
-        store(to, left);
-        store(to + tiles.point_step, left + right);
-        store(to + 2 * tiles.point_step, left - right);
-        store(to + 3 * tiles.point_step, right);
-      };
-      put(0, a, b);
-      put(1, a + c, b + d);
-      put(2, a - c, b - d);
-      put(3, c, d);
-    }
+    const auto pixel = [&](int64_t x) -> Value {
+      const int64_t at = x * tiles.channels + channel;
+      if constexpr (kRow == 0) return load<Value>(rows[0] + at);
+      if constexpr (kRow == 1) return load<Value>(rows[0] + at) + load<Value>(rows[1] + at);
+      if constexpr (kRow == 2) return load<Value>(rows[0] + at) - load<Value>(rows[1] + at);
+      return load<Value>(rows[1] + at);
+    };
+    const auto tile = [&](Value left, Value right) __attribute__((always_inline)) {
+      store(out, left);
+      store(out + tiles.point_step, left + right);
+      store(out + 2 * tiles.point_step, left - right);
+      store(out + 3 * tiles.point_step, right);
+      out += tiles.tile_step;
+    };
+    for (int64_t x = 0; x + 1 < width; x += 2) tile(pixel(x), pixel(x + 1));
+    if (width % 2 == 1) tile(pixel(width - 1), Value{});
   });
+}
+
+void gradient(int row, const float* const (&rows)[2], int64_t width, const WinogradTiles& tiles) {
+  static constexpr decltype(&gradient_row<0>) kRows[] = {gradient_row<0>, gradient_row<1>, gradient_row<2>, gradient_row<3>};
+  kRows[row](rows, width, tiles);
 }
 
 void output(const WinogradTiles& tiles, const WinogradOutput& output) {
