@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Forward, and the gradient of the input: a convolution of the output's gradient by turned weights. Tiles are taken a strip at a time, and of a strip a row of points, so that
-// what is transformed is multiplied while it is in the first cache. A product's blocks are always whole ones, rows without a tile included, so that an element's
-// chain of terms does not depend on where in a batch it stands.
+// Forward, and the gradient of the input: a convolution of the output's gradient by turned weights. Tiles are taken a strip at a time, and of a
+// strip a row of points, so that what is transformed is multiplied while it is in the first cache. A product's blocks are always whole ones,
+// rows without a tile included, so that an element's chain of terms does not depend on where in a batch it stands.
 #include "core/kernels/cpu/direct/winograd.h"
 
 #include "core/kernels/cpu/direct/image.h"
