@@ -59,7 +59,7 @@ ARCHITECTURES = [
     Architecture("densenet201", {"kind": "densenet", "depth": 201}, tv.densenet201),
     Architecture("squeezenet1_0", without_dropout("squeezenet", version="1.0"), lambda: tv.squeezenet1_0(dropout=0.0), golden_pixels=64),
     Architecture("squeezenet1_1", without_dropout("squeezenet", version="1.1"), lambda: tv.squeezenet1_1(dropout=0.0), golden_pixels=64),
-    Architecture("hrnet_w18", {"kind": "hrnet", "width": 18}, lambda: timm.create_model("hrnet_w18"), golden_pixels=64),
+    Architecture("hrnet_w18", {"kind": "hrnet", "width": 18}, lambda: timm.create_model("hrnet_w18"), golden_pixels=64, pixels=128),
     Architecture("mobilenet_v1", mobilenet_v1_block(), lambda: timm.create_model("mobilenetv1_100"), golden_pixels=64),
     Architecture("mobilenet_v1_025_same", mobilenet_v1_block(width=0.25, padding="same", batch_norm_epsilon=1e-3), lambda: tensorflow_mobilenet_v1(0.25),
                  golden_pixels=71),

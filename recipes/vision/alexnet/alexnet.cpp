@@ -3,6 +3,7 @@
 
 #include "core/nn/sequential.h"
 #include "core/ops/activation.h"
+#include "core/ops/normalisation.h"
 #include "core/ops/pooling.h"
 #include "core/ops/shape.h"
 
@@ -18,12 +19,16 @@ std::unique_ptr<nn::Conv2d> alexnet_conv(int64_t in, int64_t out, int64_t kernel
 
 Variable alexnet_pool(const Variable& x) { return ops::max_pool2d(x, {.kernel = 3, .stride = 2}); }
 
+/// With the constants of the paper of 2012, whose alpha is of a sum, not of a mean.
+Variable normalise_response(const Variable& x) { return ops::local_response_norm(x, {.window = 5, .alpha = 5.0 * 1e-4, .beta = 0.75, .start = 2.0}); }
+
 class Alexnet final : public nn::Module {
  public:
   explicit Alexnet(const AlexnetConfig& config)
       : features_(add("features", std::make_unique<nn::Sequential>())), classifier_(add("classifier", std::make_unique<nn::Sequential>())) {
-    features_.then(alexnet_conv(config.in_channels, 64, 11, 4, 2)).then(ops::relu).then(alexnet_pool);
-    features_.then(alexnet_conv(64, 192, 5, 1, 2)).then(ops::relu).then(alexnet_pool);
+    const auto pool = config.response_norm ? [](const Variable& x) { return alexnet_pool(normalise_response(x)); } : alexnet_pool;
+    features_.then(alexnet_conv(config.in_channels, 64, 11, 4, 2)).then(ops::relu).then(pool);
+    features_.then(alexnet_conv(64, 192, 5, 1, 2)).then(ops::relu).then(pool);
     features_.then(alexnet_conv(192, 384, 3, 1, 1)).then(ops::relu);
     features_.then(alexnet_conv(384, 256, 3, 1, 1)).then(ops::relu);
     features_.then(alexnet_conv(256, 256, 3, 1, 1)).then(ops::relu).then(alexnet_pool);
@@ -48,6 +53,7 @@ class Alexnet final : public nn::Module {
 void AlexnetConfig::declare(config::Fields& fields) {
   ImageModelConfig::declare(fields);
   fields.add("dropout", dropout, {.doc = "share of the inputs of both hidden linear layers that is dropped in training", .minimum = 0, .below = 1});
+  fields.add("response_norm", response_norm, {.doc = "local response normalisation before the first two poolings, as in the paper of 2012"});
 }
 
 std::unique_ptr<nn::Module> make_alexnet(const AlexnetConfig& config) { return std::make_unique<Alexnet>(config); }

@@ -11,6 +11,7 @@ struct AlexnetConfig : ImageModelConfig {
   static constexpr ImageLimits kImages{.smallest = 63};
 
   double dropout = 0.5;
+  bool response_norm = false;
   void declare(config::Fields& fields);
 };
 
