@@ -16,10 +16,12 @@ NEGLIGIBLE = 1e-10
 WHOLE = "whole gradient"
 
 
-def passes_of(case, weights, batch, dtype):
+def passes_of(model, weights, batch):
     """{name: tensor in float64} of one batch: logits, evaluation logits, gradients of the sum of losses."""
-    model = case.made(weights, dtype)
+    architectures.load_weights(model, weights)  # running statistics, too
+    dtype = next(model.parameters()).dtype
     inputs, targets = batch
+    model.zero_grad()
     with torch.no_grad():
         tensors = {"logits in evaluation": model.eval()(inputs.to(dtype))}
     logits, loss = architectures.losses_of(model.train()(inputs.to(dtype)), targets)
@@ -41,10 +43,9 @@ def relative_to(scale, tensor, reference):
 
 def measure(case, ours, weights):
     """{tensor: Errors}"""
-    errors = {}
+    errors, models = {}, [case.build_empty().to(dtype) for dtype in (torch.float32, torch.float64)]
     for step, batch in enumerate(ours.batches(PASSES)):
-        mine, f32 = passes_of_ours(ours, step), passes_of(case, weights, batch, torch.float32)
-        f64 = passes_of(case, weights, batch, torch.float64)
+        mine, f32, f64 = passes_of_ours(ours, step), *(passes_of(model, weights, batch) for model in models)
         assert mine.keys() == f64.keys(), mine.keys() ^ f64.keys()
         norms = {name: float(torch.linalg.vector_norm(tensor)) for name, tensor in f64.items()}
         whole = sum(norm**2 for name, norm in norms.items() if not name.startswith("logits"))**0.5
@@ -75,9 +76,8 @@ def line_of(case, text, distances, bound):
     return f"{text}: of {bound:g} from PyTorch, or of {RATIO_BOUND:g} times its distance from float64", share_of_bound(distances, bound), 1
 
 
-def compare(case, ours):
+def compare(case, ours, weights):
     """Prints what is worst; returns the acceptance lines as (text, value, bound)."""
-    weights = case.weights()
     exported = ours.weights()
     assert exported.keys() == weights.keys() and all(torch.equal(exported[name], weights[name]) for name in weights), "an exported file is not what was imported"
     errors = measure(case, ours, weights)

@@ -47,12 +47,12 @@ def compare_case(case, arguments, parts):
 
 def compare_architecture(case, arguments):
     with tempfile.TemporaryDirectory(prefix="tessera_compare_") as scratch:
-        weights = pathlib.Path(scratch) / "weights.safetensors"
-        save_file(case.weights(), weights)
+        weights, file = case.weights(), pathlib.Path(scratch) / "weights.safetensors"
+        save_file(weights, file)
         samples = arguments.batch or case.accuracy_samples
         data = case.formula_data(accuracy_of_architectures.PASSES * samples)
-        with Ours(arguments.driver, case.recipe(samples, arguments.threads), data, weights) as ours:
-            return [(case.name, *line) for line in accuracy_of_architectures.compare(case, ours)]
+        with Ours(arguments.driver, case.recipe(samples, arguments.threads), data, file) as ours:
+            return [(case.name, *line) for line in accuracy_of_architectures.compare(case, ours, weights)]
 
 
 def print_results(acceptance, targets):

@@ -96,17 +96,18 @@ class ArchitectureCase:
     def name(self):
         return self.architecture.name
 
-    def build(self):
-        return self.architecture.build()
-
-    def made(self, weights, dtype=torch.float32):
-        """The model with the given weights, in training mode."""
-        model = self.build()
-        architectures.load_weights(model, weights)
-        return model.to(dtype).train()
+    def build_empty(self):
+        """Uninitialised: drawing numbers for 100 million weights takes longer than a pass."""
+        with torch.device("meta"):
+            model = self.architecture.build()
+        model.to_empty(device="cpu")
+        for name, buffer in model.named_buffers():
+            if name.endswith("num_batches_tracked"):
+                buffer.zero_()
+        return model
 
     def weights(self):
-        return architectures.formula_weights(self.build())
+        return architectures.formula_weights(self.build_empty())
 
     @property
     def accuracy_samples(self):
