@@ -26,7 +26,7 @@ class Images final : public data::Dataset {
   int64_t classes_;
 };
 
-std::string refusal(const std::string& model, const Shape& sample = {3, 64, 64}, int64_t classes = 10) {
+std::string misfit(const std::string& model, const Shape& sample = {3, 64, 64}, int64_t classes = 10) {
   try {
     const auto path = std::filesystem::path(TESSERA_RECIPE_FOLDER) / "vision/lenet5/mnist.yaml";
     const launcher::Job job = launcher::load_job(path, {"model=" + model}, recipes::make_registry());
@@ -47,27 +47,27 @@ void expect_refusal(const std::string& message, const std::string& what, const s
 
 TEST(Fit, ImageModelsTakeWhatFits) {
   for (const char* kind : {"alexnet", "vgg", "googlenet", "xception", "resnet", "densenet", "squeezenet", "hrnet", "mobilenet_v1", "mobilenet_v2", "cifar_resnet"}) {
-    EXPECT_EQ(refusal(std::string("{kind: ") + kind + ", classes: 10}"), "none");
-    expect_refusal(refusal(std::string("{kind: ") + kind + ", classes: 10}", {1, 64, 64}), "model.in_channels is 3", "set model.in_channels to 1");
-    expect_refusal(refusal(std::string("{kind: ") + kind + ", classes: 10}", {3, 64, 64}, 11), "model.classes is 10, but the data has 11 classes", "set model.classes to 11");
-    expect_refusal(refusal(std::string("{kind: ") + kind + ", classes: 10}", {12}), "takes images", "take another model or other data");
+    EXPECT_EQ(misfit(std::string("{kind: ") + kind + ", classes: 10}"), "none");
+    expect_refusal(misfit(std::string("{kind: ") + kind + ", classes: 10}", {1, 64, 64}), "model.in_channels is 3", "set model.in_channels to 1");
+    expect_refusal(misfit(std::string("{kind: ") + kind + ", classes: 10}", {3, 64, 64}, 11), "model.classes is 10, but the data has 11 classes", "set model.classes to 11");
+    expect_refusal(misfit(std::string("{kind: ") + kind + ", classes: 10}", {12}), "takes images", "take another model or other data");
   }
 }
 
 TEST(Fit, ImagesHaveALeastSizeAndPerhapsAMultiple) {
-  expect_refusal(refusal("{kind: alexnet}", {3, 64, 62}), "at least 63 x 63 pixels", "give larger images");
-  expect_refusal(refusal("{kind: vgg}", {3, 31, 64}), "at least 32 x 32 pixels", "give larger images");
-  expect_refusal(refusal("{kind: hrnet}", {3, 64, 80}), "a multiple of 32 pixels", "crop or resize");
-  expect_refusal(refusal("{kind: lenet5, in_channels: 3}", {3, 28, 32}), "takes square images", "take another model");
+  expect_refusal(misfit("{kind: alexnet}", {3, 64, 62}), "at least 63 x 63 pixels", "give larger images");
+  expect_refusal(misfit("{kind: vgg}", {3, 31, 64}), "at least 32 x 32 pixels", "give larger images");
+  expect_refusal(misfit("{kind: hrnet}", {3, 64, 80}), "a multiple of 32 pixels", "crop or resize");
+  expect_refusal(misfit("{kind: lenet5, in_channels: 3}", {3, 28, 32}), "takes square images", "take another model");
 }
 
 TEST(Fit, SizesThatDoNotExistAreNamed) {
-  expect_refusal(refusal("{kind: resnet, depth: 20}"), "no ResNet of 20 layers", "use 18, 34, 50, 101 or 152");
-  expect_refusal(refusal("{kind: vgg, depth: 17}"), "no VGG of 17 layers", "use 11, 13, 16 or 19");
-  expect_refusal(refusal("{kind: densenet, depth: 161}"), "no DenseNet of 161 layers", "use 121, 169 or 201");
-  expect_refusal(refusal("{kind: resnet, depth: 18, groups: 32}"), "no bottlenecks", "use depth 50, 101 or 152");
-  EXPECT_EQ(refusal("{kind: resnet, depth: 50, groups: 3}"), "none");
-  expect_refusal(refusal("{kind: squeezenet, version: \"1.2\"}"), "version", "1.1");
+  expect_refusal(misfit("{kind: resnet, depth: 20}"), "no ResNet of 20 layers", "use 18, 34, 50, 101 or 152");
+  expect_refusal(misfit("{kind: vgg, depth: 17}"), "no VGG of 17 layers", "use 11, 13, 16 or 19");
+  expect_refusal(misfit("{kind: densenet, depth: 161}"), "no DenseNet of 161 layers", "use 121, 169 or 201");
+  expect_refusal(misfit("{kind: resnet, depth: 18, groups: 32}"), "no bottlenecks", "use depth 50, 101 or 152");
+  EXPECT_EQ(misfit("{kind: resnet, depth: 50, groups: 3}"), "none");
+  expect_refusal(misfit("{kind: squeezenet, version: \"1.2\"}"), "version", "1.1");
 }
 
 }  // namespace
