@@ -73,19 +73,35 @@ def state_of(model):
     return {name: tensor for name, tensor in model.state_dict().items() if not name.endswith("num_batches_tracked")}
 
 
-def formula_weight(name, shape):
-    """Of order one through any number of layers; formula_weight() of tests/golden/architectures_test.cpp."""
+def build_empty(architecture):
+    """Uninitialised: drawing numbers for 100 million weights takes longer than a pass."""
+    with torch.device("meta"):
+        model = architecture.build()
+    model.to_empty(device="cpu")
+    for name, buffer in model.named_buffers():
+        if name.endswith("num_batches_tracked"):
+            buffer.zero_()
+    return model
+
+
+def formula_weight(name, shape, norm, open_gates):
+    """Of order one through any number of layers; `norm`: of a batch norm."""
     if name.endswith("running_var"):
         return 1.0 + formula(name, shape, 0.5)
-    if name.endswith(("running_mean", "bias")):
-        return formula(name, shape, 0.125)
-    if len(shape) == 1:
-        return 1.0 + formula(name, shape, 0.25)
-    return formula(name, shape, math.sqrt(6.0 / math.prod(shape[1:])))
+    if norm and name.endswith("weight"):
+        return (0.375 if open_gates else 1.0) + formula(name, shape, 0.125)
+    if norm and name.endswith("bias"):
+        return (3.0 if open_gates else 0.0) + formula(name, shape, 0.125)
+    return formula(name, shape, math.sqrt(6.0 / math.prod(shape[1:])) if len(shape) > 1 else 0.125)
 
 
-def formula_weights(model):
-    return {name: formula_weight(name, tuple(tensor.shape)) for name, tensor in state_of(model).items()}
+def formula_weights(model, open_gates=False):
+    """Open gates: what leaves a batch norm lies between 0 and 6, so that no ReLU behind one is near a decision, which rounding could turn. (fill_by_formula() of
+    architectures_test.cpp.)"""
+    state = state_of(model)
+    def norm(name):
+        return name.rpartition(".")[0] + ".running_mean" in state
+    return {name: formula_weight(name, tuple(tensor.shape), norm(name), open_gates) for name, tensor in state.items()}
 
 
 def load_weights(model, weights):

@@ -56,8 +56,8 @@ def case_of(architecture):
             "parameters": sum(p.numel() for p in shapes.parameters()), "names_and_shapes": hash_of_names(architectures.state_of(shapes))}
     if architecture.golden_pixels == 0:
         return case
-    model = architecture.build()
-    weights = architectures.formula_weights(model)
+    model = architectures.build_empty(architecture)
+    weights = architectures.formula_weights(model, open_gates=True)
     f32, f64 = (vectors(model, weights, architecture.golden_pixels, dtype) for dtype in (torch.float32, torch.float64))
     return case | {"samples": SAMPLES, "pixels": architecture.golden_pixels} | {what: summary(f64[what], f32[what]) for what in f64}
 

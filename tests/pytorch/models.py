@@ -97,14 +97,7 @@ class ArchitectureCase:
         return self.architecture.name
 
     def build_empty(self):
-        """Uninitialised: drawing numbers for 100 million weights takes longer than a pass."""
-        with torch.device("meta"):
-            model = self.architecture.build()
-        model.to_empty(device="cpu")
-        for name, buffer in model.named_buffers():
-            if name.endswith("num_batches_tracked"):
-                buffer.zero_()
-        return model
+        return architectures.build_empty(self.architecture)
 
     def weights(self):
         return architectures.formula_weights(self.build_empty())

@@ -29,7 +29,8 @@ class Images final : public data::Dataset {
 std::string misfit(const std::string& model, const Shape& sample = {3, 64, 64}, int64_t classes = 10) {
   try {
     const auto path = std::filesystem::path(TESSERA_RECIPE_FOLDER) / "vision/lenet5/mnist.yaml";
-    const launcher::Job job = launcher::load_job(path, {"model=" + model}, recipes::make_registry());
+    const std::vector<std::string> overrides = {"model=" + model};
+    const launcher::Job job = launcher::load_job(path, overrides, recipes::make_registry());
     recipes::make_task(job.recipe());
     recipes::check_data_fits(job.recipe(), Images(sample, classes));
   } catch (const Error& error) {
