@@ -12,30 +12,40 @@
 #include "core/optim/optimizer.h"
 #include "core/optim/schedule.h"
 #include "core/task/classification.h"
+#include "recipes/model_table.h"
+#include "recipes/vision/alexnet/alexnet.h"
 #include "recipes/vision/cifar_resnet/cifar_resnet.h"
+#include "recipes/vision/densenet/densenet.h"
+#include "recipes/vision/googlenet/googlenet.h"
+#include "recipes/vision/hrnet/hrnet.h"
 #include "recipes/vision/lenet5/lenet5.h"
 #include "recipes/vision/mlp/mlp.h"
+#include "recipes/vision/mobilenet/mobilenet_v1.h"
+#include "recipes/vision/mobilenet/mobilenet_v2.h"
+#include "recipes/vision/resnet/resnet.h"
+#include "recipes/vision/squeezenet/squeezenet.h"
+#include "recipes/vision/vgg/vgg.h"
+#include "recipes/vision/xception/xception.h"
 
 namespace tessera::recipes {
 namespace {
 
-std::unique_ptr<nn::Module> make_model(const config::KindBlock& block) {
-  if (block.kind == "cifar_resnet") return make_cifar_resnet(config::read_kind<CifarResnetConfig>(block));
-  if (block.kind == "lenet5") return make_lenet5(config::read_kind<LeNet5Config>(block));
-  if (block.kind == "mlp") return make_mlp(config::read_kind<MlpConfig>(block));
-  TESSERA_ASSERT(false, "model kind '" + block.kind + "' is registered but not made");
-}
-
-[[noreturn]] void does_not_fit(const config::KindBlock& model, const std::string& key, int64_t value, const std::string& data, int64_t wanted) {
-  const config::Node* node = model.node.find(key);
-  const bool given = node && node->origin().source != "default";
-  throw Error(ErrorKind::usage, fmt::format("model.{} is {}, but {}", key, value, data), (given ? *node : model.node).origin().text(),
-              fmt::format("set model.{} to {}, or correct the data block", key, wanted));
-}
-
-void check_classes(const config::KindBlock& model, int64_t outputs, const data::Dataset& dataset) {
-  const int64_t classes = dataset.classes().value_or(0);
-  if (outputs < classes) does_not_fit(model, "classes", outputs, fmt::format("the data has {} classes", classes), classes);
+ModelTable model_table() {
+  ModelTable table;
+  register_alexnet(table);
+  register_cifar_resnet(table);
+  register_densenet(table);
+  register_googlenet(table);
+  register_hrnet(table);
+  register_lenet5(table);
+  register_mlp(table);
+  register_mobilenet_v1(table);
+  register_mobilenet_v2(table);
+  register_resnet(table);
+  register_squeezenet(table);
+  register_vgg(table);
+  register_xception(table);
+  return table;
 }
 
 void check_class_weights(const config::Recipe& recipe, const ClassificationConfig& settings) {
@@ -53,34 +63,11 @@ void check_class_weights(const config::Recipe& recipe, const ClassificationConfi
   }
 }
 
-void check_mlp(const config::KindBlock& model, const data::Dataset& dataset) {
-  const auto settings = config::read_kind<MlpConfig>(model);
-  const Shape& sample = dataset.fields().front().shape;
-  if (settings.inputs != sample.elements()) {
-    does_not_fit(model, "inputs", settings.inputs, fmt::format("a sample of the data has {} features {}", sample.elements(), sample.text()), sample.elements());
-  }
-  check_classes(model, settings.classes, dataset);
-}
-
-void check_lenet5(const config::KindBlock& model, const data::Dataset& dataset) {
-  const auto settings = config::read_kind<LeNet5Config>(model);
-  const Shape& sample = dataset.fields().front().shape;
-  const std::string data = fmt::format("a sample of the data is {} (channels, height, width)", sample.text());
-  if (sample.dims() != 3 || sample[1] != sample[2]) {
-    throw Error(ErrorKind::usage, "LeNet-5 takes square images, but " + data, model.node.origin().text(), "take another model or other data");
-  }
-  if (settings.in_channels != sample[0]) does_not_fit(model, "in_channels", settings.in_channels, data, sample[0]);
-  if (settings.image_size != sample[1]) does_not_fit(model, "image_size", settings.image_size, data, sample[1]);
-  check_classes(model, settings.classes, dataset);
-}
-
 }  // namespace
 
 config::KindRegistry make_registry() {
   config::KindRegistry registry;
-  registry.add<CifarResnetConfig>("model", "cifar_resnet", "residual networks of 6n + 2 layers for small images (He 2015)");
-  registry.add<LeNet5Config>("model", "lenet5", "LeNet-5 for small grey images (LeCun 1998)");
-  registry.add<MlpConfig>("model", "mlp", "multi-layer perceptron");
+  model_table().declare(registry);
   registry.add<ClassificationConfig>("task", "classification", "one class a sample: softmax cross-entropy, accuracy");
   registry.add<data::Cifar10Config>("data", "cifar10", "CIFAR-10, binary version");
   registry.add<data::IdxConfig>("data", "idx", "MNIST's file format, plain or .gz");
@@ -94,7 +81,7 @@ std::unique_ptr<Task> make_task(const config::Recipe& recipe) {
   TESSERA_ASSERT(recipe.task.kind == "classification", "task kind '" + recipe.task.kind + "' is registered but not made");
   const auto settings = config::read_kind<ClassificationConfig>(recipe.task);
   check_class_weights(recipe, settings);
-  return std::make_unique<Classification>(make_model(recipe.model), settings);
+  return std::make_unique<Classification>(model_table().make(recipe.model), settings);
 }
 
 std::shared_ptr<const data::Dataset> open_dataset(const config::DataBlock& block, std::string_view split) {
@@ -104,9 +91,6 @@ std::shared_ptr<const data::Dataset> open_dataset(const config::DataBlock& block
   TESSERA_ASSERT(false, "data kind '" + block.kind + "' is registered but not made");
 }
 
-void check_data_fits(const config::Recipe& recipe, const data::Dataset& dataset) {
-  if (recipe.model.kind == "mlp") check_mlp(recipe.model, dataset);
-  if (recipe.model.kind == "lenet5") check_lenet5(recipe.model, dataset);
-}
+void check_data_fits(const config::Recipe& recipe, const data::Dataset& dataset) { model_table().check(recipe.model, dataset); }
 
 }  // namespace tessera::recipes

@@ -50,6 +50,13 @@ bool is_float(const std::string& dtype) { return dtype == "F32" || dtype == "F64
               "give a file of this model, map its names by init.rename, or set init.strict: false to skip it");
 }
 
+/// Whether the shapes are the same but for dims of size 1 at the end: a linear layer's weight is that of a 1x1 convolution.
+bool same_but_for_ones(std::span<const int64_t> a, std::span<const int64_t> b) {
+  const auto [short_one, long_one] = a.size() < b.size() ? std::pair(a, b) : std::pair(b, a);
+  const auto rest = long_one.subspan(short_one.size());
+  return std::ranges::equal(short_one, long_one.first(short_one.size())) && std::ranges::all_of(rest, [](int64_t size) { return size == 1; });
+}
+
 void check_entry(const StateEntry& entry, const Source& source, bool strict) {
   const TensorInfo* info = source.find(entry.name);
   if (!info) {
@@ -61,7 +68,7 @@ void check_entry(const StateEntry& entry, const Source& source, bool strict) {
                 "store it as F32, BF16, F16 or F64; quantised weights must be dequantised first");
   }
   const Shape& wanted = entry.tensor.shape();
-  if (std::equal(info->shape.begin(), info->shape.end(), wanted.begin(), wanted.end())) return;
+  if (same_but_for_ones(info->shape, {wanted.begin(), wanted.dims()})) return;
   const Shape got(std::span<const int64_t>(info->shape).first(std::min(info->shape.size(), Shape::kMaxDims)));
   source.fail("tensor " + Source::shown(*info) + " has shape " + got.text() + " but the model needs " + wanted.text(),
               "give weights of the same architecture and sizes");
@@ -96,7 +103,7 @@ void import_weights(std::span<const StateEntry> entries, const std::filesystem::
   if (rules.strict) check_left_over(entries, source);
   if (!entries.empty()) check_any(entries, source);
   for (const StateEntry& entry : entries) {
-    if (const TensorInfo* info = source.find(entry.name)) copy_into(source.as_f32(*info), entry.tensor);
+    if (const TensorInfo* info = source.find(entry.name)) copy_into(source.as_f32(*info).reshape(entry.tensor.shape()), entry.tensor);
   }
 }
 

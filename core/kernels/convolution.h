@@ -14,7 +14,7 @@ struct ConvolutionGeometry {
   int64_t out_channels, out_height, out_width;
   int64_t kernel_height, kernel_width;
   int64_t stride_height, stride_width;
-  int64_t padding_height, padding_width;
+  int64_t padding_height, padding_width;  ///< before the image; what is behind it follows from the size of the result
   int64_t dilation_height, dilation_width;  ///< 1: none
   int64_t groups;
 

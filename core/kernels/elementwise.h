@@ -9,7 +9,7 @@
 namespace tessera {
 
 /// gelu is x * P(X < x) of a standard normal X, gelu_tanh its approximation (Hendrycks and Gimpel 2016).
-enum class UnaryOp : uint8_t { relu, tanh, sigmoid, leaky_relu, gelu, gelu_tanh, silu, softplus };
+enum class UnaryOp : uint8_t { relu, tanh, sigmoid, leaky_relu, relu6, gelu, gelu_tanh, silu, softplus };
 
 /// Numbers that some of the ops have besides x.
 struct UnaryOptions {

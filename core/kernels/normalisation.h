@@ -110,6 +110,25 @@ struct GroupNormBackward {
   float* partials;  ///< [samples, 2, channels], scratch
 };
 
+/// Local response normalisation of [rows, channels]: y = x / divisor^beta, divisor = start + alpha / window * the sum of squares of the channels
+/// c - window / 2 .. c + (window - 1) / 2 (Krizhevsky, Sutskever, Hinton, NIPS 2012).
+struct ResponseNormForward {
+  int64_t rows, channels, window;
+  float alpha, beta, start;
+  const float* x;
+  float* y;
+  float* divisor;  ///< like x, out
+};
+
+struct ResponseNormBackward {
+  int64_t rows, channels, window;
+  float alpha, beta;
+  const float* x;
+  const float* divisor;
+  const float* dy;
+  float* dx;
+};
+
 struct NormalisationKernels {
   void (*batch_norm_forward)(const BatchNormForward&);
   void (*batch_norm_apply)(const BatchNormApply&);
@@ -118,6 +137,8 @@ struct NormalisationKernels {
   void (*layer_norm_backward)(const LayerNormBackward&);
   void (*group_norm_forward)(const GroupNormForward&);
   void (*group_norm_backward)(const GroupNormBackward&);
+  void (*response_norm_forward)(const ResponseNormForward&);
+  void (*response_norm_backward)(const ResponseNormBackward&);
 };
 
 }  // namespace tessera

@@ -30,9 +30,16 @@ std::array<float, 4> uniform_block(const PhiloxBlock& random) {
   return out;
 }
 
+int64_t fan_in_of(const Shape& weight) { return weight.elements() / weight[0]; }
+float he_deviation(int64_t fan) { return std::sqrt(2.0f / static_cast<float>(fan)); }
+
 }  // namespace
 
 Initialiser Initialiser::fan_in_uniform(int64_t fan_in) { return uniform(1.0f / std::sqrt(static_cast<float>(fan_in))); }
+
+Initialiser Initialiser::he_normal_fan_in(const Shape& weight) { return normal(he_deviation(fan_in_of(weight))); }
+Initialiser Initialiser::he_normal_fan_out(const Shape& weight) { return normal(he_deviation(weight[0] * fan_in_of(weight) / weight[1])); }
+Initialiser Initialiser::he_uniform_fan_in(const Shape& weight) { return uniform(std::sqrt(3.0f) * he_deviation(fan_in_of(weight))); }
 
 void initialise(const Tensor& tensor, const Initialiser& initialiser, uint64_t seed, std::string_view name) {
   TESSERA_ASSERT(tensor.is_contiguous() && tensor.dtype() == DType::f32, "only contiguous f32 tensors are initialised");

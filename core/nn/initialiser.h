@@ -20,6 +20,12 @@ struct Initialiser {
   static Initialiser normal(float deviation) { return {.kind = Kind::normal, .centre = 0.0f, .spread = deviation}; }
   /// Uniform in +-1/sqrt(fan_in): what PyTorch gives the weight and bias of linear and convolution layers.
   static Initialiser fan_in_uniform(int64_t fan_in);
+
+  // For layers before a ReLU, by the shape of the weight [out, in / groups, ...] (He, Zhang, Ren, Sun, ICCV 2015): variance 2 / fan. The fan out is
+  // out * pixels of the kernel, also in groups.
+  static Initialiser he_normal_fan_in(const Shape& weight);
+  static Initialiser he_normal_fan_out(const Shape& weight);
+  static Initialiser he_uniform_fan_in(const Shape& weight);
 };
 
 /// Fills a contiguous f32 tensor.

@@ -38,7 +38,7 @@ int64_t fan_in(const Options& options) {
 }  // namespace
 
 Conv2d::Conv2d(const Conv2dOptions& options)
-    : options_{options.stride, options.padding, options.dilation, options.groups},
+    : options_{options.stride, options.padding, options.dilation, options.groups, options.same},
       weight_(add_parameter("weight", weight_shape(options), Initialiser::fan_in_uniform(fan_in(options)))),
       bias_(options.bias ? &add_parameter("bias", {options.out_channels}, Initialiser::fan_in_uniform(fan_in(options))) : nullptr) {}
 
@@ -76,8 +76,12 @@ Variable BatchNorm::with_relu(const Variable& x, const Variable& residual, Forwa
   return checked(normalise(x, residual, true, context), context);
 }
 
+Variable BatchNorm::with_residual(const Variable& x, const Variable& residual, ForwardContext& context) {
+  return checked(normalise(x, residual, false, context), context);
+}
+
 const std::vector<std::string>& activation_names() {
-  static const std::vector<std::string> names = {"relu", "tanh", "sigmoid", "leaky_relu", "gelu", "gelu_tanh", "silu", "softplus"};
+  static const std::vector<std::string> names = {"relu", "tanh", "sigmoid", "leaky_relu", "gelu", "gelu_tanh", "silu", "softplus", "relu6"};
   return names;
 }
 
@@ -100,6 +104,7 @@ Variable activate(Activation activation, const Variable& x) {
     case Activation::gelu_tanh: return ops::gelu_tanh(x);
     case Activation::silu: return ops::silu(x);
     case Activation::softplus: return ops::softplus(x);
+    case Activation::relu6: return ops::relu6(x);
   }
   return x;
 }

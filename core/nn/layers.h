@@ -28,6 +28,7 @@ struct Conv2dOptions {
   ops::Size2d kernel = 3, stride = 1, padding = 0, dilation = 1;
   int64_t groups = 1;
   bool bias = true;
+  bool same = false;  ///< TensorFlow's SAME padding in place of `padding` (ops::ConvolutionOptions)
 };
 
 /// [N, in, H, W] -> [N, out, H', W']; parameters weight [out, in / groups, kernel height, width] and, where asked, bias [out].
@@ -76,6 +77,11 @@ class BatchNorm final : public Module {
 
   /// relu(bn(x) + residual) in one pass; an undefined residual adds nothing.
   Variable with_relu(const Variable& x, const Variable& residual, ForwardContext& context);
+  /// bn(x) + residual in one pass.
+  Variable with_residual(const Variable& x, const Variable& residual, ForwardContext& context);
+
+  /// The scale starts at `scale` instead of 1: at 0, a residual block starts as the identity (Goyal 2017, section 5.1).
+  void start_at(float scale) { weight_.initialiser = Initialiser::constant(scale); }
 
  private:
   Variable forward(const Variable& x, ForwardContext& context) override;
@@ -88,7 +94,7 @@ class BatchNorm final : public Module {
   Statistic& variance_;
 };
 
-enum class Activation { relu, tanh, sigmoid, leaky_relu, gelu, gelu_tanh, silu, softplus };
+enum class Activation { relu, tanh, sigmoid, leaky_relu, gelu, gelu_tanh, silu, softplus, relu6 };
 
 /// In the order of Activation, spelled alike: the choices of a recipe's key.
 const std::vector<std::string>& activation_names();

@@ -39,6 +39,12 @@ struct Statistic {
 
 class Module;
 
+/// What a head beside a model's own says of the same batch; its loss counts `weight` times.
+struct AuxiliaryOutput {
+  Variable output;
+  float weight;
+};
+
 /// What one forward pass runs for; the keys of its random numbers.
 class ForwardContext {
  public:
@@ -56,12 +62,17 @@ class ForwardContext {
   /// How often this module has asked before in this pass: a module used twice draws other numbers.
   uint32_t next_use(const Module& module) { return uses_[&module]++; }
 
+  /// For models with further heads, in training: the task adds their losses to that of the model's own output.
+  void add_auxiliary(Variable output, float weight) { auxiliary_.push_back({std::move(output), weight}); }
+  const std::vector<AuxiliaryOutput>& auxiliary() const { return auxiliary_; }
+
  private:
   bool training_;
   uint64_t seed_;
   int64_t step_, quantum_;
   bool checking_ = false;
   std::unordered_map<const Module*, uint32_t> uses_;
+  std::vector<AuxiliaryOutput> auxiliary_;
 };
 
 /// A layer or a model. Children and parameters are registered under the names that torchvision gives them.

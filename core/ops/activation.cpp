@@ -69,6 +69,7 @@ class DropoutNode final : public autograd::Node {
 }  // namespace
 
 Variable relu(const Variable& x) { return unary(UnaryOp::relu, "relu", x); }
+Variable relu6(const Variable& x) { return unary(UnaryOp::relu6, "relu6", x); }
 Variable tanh(const Variable& x) { return unary(UnaryOp::tanh, "tanh", x); }
 Variable sigmoid(const Variable& x) { return unary(UnaryOp::sigmoid, "sigmoid", x); }
 

@@ -12,6 +12,8 @@ using autograd::Variable;
 
 /// max(x, 0); any shape, dense.
 Variable relu(const Variable& x);
+/// min(max(x, 0), 6); any shape, dense (Howard 2017).
+Variable relu6(const Variable& x);
 /// tanh(x); any shape, dense.
 Variable tanh(const Variable& x);
 /// 1 / (1 + exp(-x)); any shape, dense.

@@ -25,10 +25,20 @@ ConvolutionGeometry window_of(const Shape& weight, const Options& options) {
   return g;
 }
 
+/// Zeros before the image; those behind it follow from the number of results.
+int64_t same_padding(int64_t in, int64_t out, int64_t stride, int64_t window) { return std::max<int64_t>(0, (out - 1) * stride + window - in) / 2; }
+
 ConvolutionGeometry geometry_of(const Shape& x, const Shape& weight, const ConvolutionOptions& options) {
   ConvolutionGeometry g = window_of(weight, options);
   g.batch = x[0], g.in_channels = x[1], g.in_height = x[2], g.in_width = x[3];
   g.out_channels = weight[0];
+  if (options.same) {
+    g.out_height = (g.in_height + g.stride_height - 1) / g.stride_height;
+    g.out_width = (g.in_width + g.stride_width - 1) / g.stride_width;
+    g.padding_height = same_padding(g.in_height, g.out_height, g.stride_height, extent(g.kernel_height, g.dilation_height));
+    g.padding_width = same_padding(g.in_width, g.out_width, g.stride_width, extent(g.kernel_width, g.dilation_width));
+    return g;
+  }
   g.out_height = (g.in_height + 2 * g.padding_height - extent(g.kernel_height, g.dilation_height)) / g.stride_height + 1;
   g.out_width = (g.in_width + 2 * g.padding_width - extent(g.kernel_width, g.dilation_width)) / g.stride_width + 1;
   return g;
@@ -65,8 +75,8 @@ void check(const Variable& x, const Variable& weight, const Variable& bias, cons
     fail_shapes("conv2d", "input channels and weight do not fit in " + std::to_string(options.groups) + " group(s)", x.shape(), weight.shape());
   }
   if (x.shape()[2] < 1 || x.shape()[3] < 1) fail_shapes("conv2d", "the input has no pixels", x.shape(), weight.shape());
-  if (x.shape()[2] + 2 * options.padding.height < extent(weight.shape()[2], options.dilation.height) ||
-      x.shape()[3] + 2 * options.padding.width < extent(weight.shape()[3], options.dilation.width)) {
+  if (!options.same && (x.shape()[2] + 2 * options.padding.height < extent(weight.shape()[2], options.dilation.height) ||
+                        x.shape()[3] + 2 * options.padding.width < extent(weight.shape()[3], options.dilation.width))) {
     fail_shapes("conv2d", "the kernel is larger than the padded input", x.shape(), weight.shape());
   }
   if (bias.defined() && bias.shape() != Shape{weight.shape()[0]}) fail_shapes("conv2d", "bias and weight do not fit", bias.shape(), weight.shape());

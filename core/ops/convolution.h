@@ -14,6 +14,8 @@ struct ConvolutionOptions {
   Size2d padding = 0;
   Size2d dilation = 1;
   int64_t groups = 1;
+  /// TensorFlow's SAME padding, in place of `padding`: ceil(size / stride) results a dim; an odd zero goes behind the image.
+  bool same = false;
 };
 
 /// x [N, in, H, W] channels-last, weight [out, in / groups, kH, kW] row-major, bias [out] or undefined -> [N, out, H', W'] channels-last.

@@ -34,4 +34,13 @@ Variable layer_norm(const Variable& x, const Shape& normalised, const Variable& 
 /// undefined (1 and 0). groups = C is instance normalisation. Channels-last images; at most 16384 channels (Wu and He, ECCV 2018).
 Variable group_norm(const Variable& x, int64_t groups, const Variable& weight, const Variable& bias, double epsilon = 1e-5);
 
+struct ResponseNormOptions {
+  int64_t window = 5;  ///< channels: c - window / 2 .. c + (window - 1) / 2
+  double alpha = 1e-4, beta = 0.75, start = 1.0;
+};
+
+/// x / (start + alpha * the mean of x^2 over a window of channels)^beta for x [N, C, H, W] or [N, C]; the window's channels outside of x count as zeros
+/// (Krizhevsky, Sutskever, Hinton, NIPS 2012; as PyTorch's).
+Variable local_response_norm(const Variable& x, const ResponseNormOptions& options = {});
+
 }  // namespace tessera::ops

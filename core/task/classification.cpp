@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/task/classification.h"
 
+#include "core/ops/arithmetic.h"
+
 namespace tessera {
 namespace {
 
@@ -29,7 +31,10 @@ Classification::Classification(std::unique_ptr<nn::Module> model, const Classifi
 Classification::Pass Classification::run(const data::Batch& batch, nn::ForwardContext& context, Metrics& metrics) {
   const Tensor& targets = batch.at(data::kTargets);
   const autograd::Variable logits = (*model_)(autograd::Variable(batch.at(data::kInputs)), context);
-  const ops::LossSum loss = ops::cross_entropy(logits, targets, loss_);
+  ops::LossSum loss = ops::cross_entropy(logits, targets, loss_);
+  for (const nn::AuxiliaryOutput& head : context.auxiliary()) {
+    loss.sum = ops::add(loss.sum, ops::multiply(ops::cross_entropy(head.output, targets, loss_).sum, head.weight));
+  }
   metrics.add(0, static_cast<double>(loss.sum.value().data<float>()[0]), loss.weight);
   metrics.add(1, static_cast<double>(ops::count_correct(logits.value(), targets)), static_cast<double>(batch.samples));
   return {logits, loss};

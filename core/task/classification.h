@@ -17,7 +17,7 @@ struct ClassificationConfig {
 };
 
 /// Class ids from inputs by softmax cross-entropy; metrics: loss and accuracy. A sample weighs what its class weighs, in the loss and its mean;
-/// in the accuracy all weigh the same.
+/// in the accuracy all weigh the same. Losses of a model's auxiliary heads are part of the loss in training.
 class Classification final : public Task {
  public:
   /// `settings.class_weights` must fit the model's outputs; a batch throws Error(usage) otherwise.

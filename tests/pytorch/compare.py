@@ -6,12 +6,15 @@ PyTorch in float64 and f32; step times in turns; the cost of the tape. Run it th
 import argparse
 import pathlib
 import sys
+import tempfile
 
 import torch
+from safetensors.torch import save_file
 
 import accuracy
+import accuracy_of_architectures
 import speed
-from models import CASES
+from models import ARCHITECTURE_CASES, CASES
 from ours import Ours
 
 
@@ -42,6 +45,16 @@ def compare_case(case, arguments, parts):
     return acceptance, targets
 
 
+def compare_architecture(case, arguments):
+    with tempfile.TemporaryDirectory(prefix="tessera_compare_") as scratch:
+        weights, file = case.weights(), pathlib.Path(scratch) / "weights.safetensors"
+        save_file(weights, file)
+        samples = arguments.batch or case.accuracy_samples
+        data = case.formula_data(accuracy_of_architectures.PASSES * samples)
+        with Ours(arguments.driver, case.recipe(samples, arguments.threads), data, file) as ours:
+            return [(case.name, *line) for line in accuracy_of_architectures.compare(case, ours, weights)]
+
+
 def print_results(acceptance, targets):
     for model, text, value, bound in acceptance:
         print(f"{'PASS' if value <= bound else 'FAIL'}  {model}: {text}: {value:.3g} (at most {bound:g})")
@@ -53,7 +66,8 @@ def parse():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--driver", required=True, help=argparse.SUPPRESS)
     parser.add_argument("--tape-bench", required=True, help=argparse.SUPPRESS)
-    parser.add_argument("--model", choices=[*(case.name for case in CASES), "all"], default="all")
+    parser.add_argument("--model", choices=[*(case.name for case in CASES + ARCHITECTURE_CASES), "all", "architectures"], default="all",
+                        help="all: those with a training of their own (default); architectures: one pass of each image classifier; or one of either")
     parser.add_argument("--only", default="numbers,speed,tape", help="comma-separated, of numbers, speed, tape (default: all)")
     parser.add_argument("--data", type=pathlib.Path, help="safetensors file with inputs and targets, or a folder (lenet5: idx files, resnet20: "
                         "CIFAR-10's binary files); needs --model; default: a fixed formula")
@@ -62,8 +76,8 @@ def parse():
     parser.add_argument("--threads", type=int, default=1, help="of both sides (default: 1)")
     parser.add_argument("--rounds", type=int, default=5, help="turns of each contestant in timings (default: 5)")
     arguments = parser.parse_args()
-    if arguments.model == "all" and (arguments.data or arguments.weights):
-        parser.error("--data and --weights belong to one model: give --model, too")
+    if arguments.model not in [case.name for case in CASES] and (arguments.data or arguments.weights):
+        parser.error("--data and --weights belong to one of the trained models: give --model, too")
     return arguments
 
 
@@ -79,6 +93,9 @@ def main():
             more_acceptance, more_targets = compare_case(case, arguments, parts)
             acceptance += more_acceptance
             targets += more_targets
+    for case in ARCHITECTURE_CASES:
+        if "numbers" in parts and arguments.model in (case.name, "architectures"):
+            acceptance += compare_architecture(case, arguments)
     if "tape" in parts:
         torch.set_num_threads(1)
         targets.append(("tape", *speed.compare_tape(arguments.tape_bench, arguments.rounds)))

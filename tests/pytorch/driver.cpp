@@ -5,6 +5,7 @@
 //   weights FILE     writes the weights that training begins with
 //   batches N FILE   writes `inputs` and `targets` of the first N steps' batches, one after the other
 //   pass STEP FILE   forward and backward of a step's batch with those weights: `logits`, and `gradient.NAME` of the sum of losses
+//   evaluate STEP FILE  `logits` of a step's batch with those weights, as in evaluation
 //   train N          N steps from those weights: the mean loss of each
 //   time N           N more steps: the milliseconds of each, data not counted
 #include <fmt/format.h>
@@ -57,6 +58,7 @@ class Driver {
   void write_weights(const std::string& path);
   void write_batches(int64_t steps, const std::string& path);
   void pass(int64_t step, const std::string& path);
+  void evaluate(int64_t step, const std::string& path);
   std::vector<double> train(int64_t steps);
   std::vector<double> time(int64_t steps);
   void start_learner();
@@ -89,6 +91,7 @@ std::vector<double> Driver::run(const std::string& line) {
   if (command == "weights") return write_weights(path), std::vector<double>();
   if (command == "batches") return write_batches(number, path), std::vector<double>();
   if (command == "pass") return pass(number, path), std::vector<double>();
+  if (command == "evaluate") return evaluate(number, path), std::vector<double>();
   if (command == "train") return train(number);
   if (command == "time") return time(number);
   throw Error(ErrorKind::usage, "unknown command", line, "see the top of tests/pytorch/driver.cpp");
@@ -120,12 +123,14 @@ void Driver::pass(int64_t step, const std::string& path) {
   const auto task = recipes::make_task(recipe());
   const Weights weights(recipe(), task->model());
   const data::Batch batch = loader_->load(step, 0);
-  nn::ForwardContext context(true, static_cast<uint64_t>(recipe().run.seed), step, 0);
+  const auto seed = static_cast<uint64_t>(recipe().run.seed);
   Metrics metrics(task->metric_names());
   const Tensor logits = [&] {
     const autograd::NoGrad no_grad;
+    nn::ForwardContext context(true, seed, step, 0);
     return task->model()(autograd::Variable(batch.at(data::kInputs)), context).value();
   }();
+  nn::ForwardContext context(true, seed, step, 0);
   const QuantumLoss loss = task->train(batch, context, metrics);
   autograd::Engine().backward(loss.loss_sum, weights.parameters.leaves());
   std::vector<std::pair<std::string, Tensor>> results = {{"logits", logits}};
@@ -134,6 +139,14 @@ void Driver::pass(int64_t step, const std::string& path) {
     results.emplace_back("gradient." + slot.name, nn::FlatParameters::view(weights.parameters.gradients(), slot));
   }
   write_tensors(path, results);
+}
+
+void Driver::evaluate(int64_t step, const std::string& path) {
+  const auto task = recipes::make_task(recipe());
+  const Weights weights(recipe(), task->model());
+  nn::ForwardContext context(false, static_cast<uint64_t>(recipe().run.seed), step, 0);
+  Metrics metrics(task->metric_names());
+  write_tensors(path, {{"logits", task->evaluate(loader_->load(step, 0), context, metrics)}});
 }
 
 void Driver::start_learner() {

@@ -10,7 +10,8 @@ from torch import nn
 from torch.nn import functional
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "golden"))
-import make_golden as golden  # noqa: E402  (the folder beside this one)
+import architectures  # noqa: E402  (the folder beside this one)
+import make_golden as golden  # noqa: E402
 
 
 class Block(nn.Module):
@@ -86,6 +87,35 @@ class Case:
                 "targets": golden.class_ids("targets", samples, 10)}
 
 
+@dataclass
+class ArchitectureCase:
+    """An image classifier of torchvision or timm, one pass a batch: its training is a matter of the recipe's other blocks."""
+    architecture: architectures.Architecture
+
+    @property
+    def name(self):
+        return self.architecture.name
+
+    def build_empty(self):
+        return architectures.build_empty(self.architecture)
+
+    def weights(self):
+        return architectures.formula_weights(self.build_empty())
+
+    @property
+    def accuracy_samples(self):
+        return self.architecture.samples
+
+    def recipe(self, samples, threads):
+        return {"run": {"threads": threads}, "model": self.architecture.model, "optimizer": {"kind": "sgd", "learning_rate": 0.1},
+                "train": {"steps": 1000000}, "batch": {"global_samples": samples, "micro_samples": samples}}
+
+    def formula_data(self, samples):
+        pixels = self.architecture.pixels
+        return {"inputs": golden.formula("inputs", (samples, 3, pixels, pixels), golden.INPUT_SCALE),
+                "targets": golden.class_ids("targets", samples, 1000)}
+
+
 CASES = [
     Case("lenet5", {"kind": "lenet5", "activation": "relu", "pooling": "max"},
          {"kind": "sgd", "learning_rate": 0.05, "momentum": 0.9, "weight_decay": 5e-4}, (1, 28, 28),
@@ -94,3 +124,5 @@ CASES = [
          {"kind": "sgd", "learning_rate": 0.1, "momentum": 0.9, "weight_decay": 1e-4}, (3, 32, 32),
          {"kind": "cifar10"}, 32, 128, 1.5, False),
 ]
+
+ARCHITECTURE_CASES = [ArchitectureCase(architecture) for architecture in architectures.ARCHITECTURES]

@@ -59,6 +59,9 @@ class Ours:
         tensors = self.tensors("pass", step)
         return tensors["logits"], {name.removeprefix("gradient."): tensor for name, tensor in tensors.items() if name != "logits"}
 
+    def evaluation_logits(self, step):
+        return self.tensors("evaluate", step)["logits"]
+
     def losses(self, steps):
         return self.ask("train", steps)
 

@@ -7,6 +7,7 @@
 #include "core/nn/layers.h"
 #include "core/ops/pooling.h"
 #include "core/ops/shape.h"
+#include "recipes/fit.h"
 
 namespace tessera::recipes {
 namespace {
@@ -118,6 +119,14 @@ std::unique_ptr<nn::Module> make_cifar_resnet(const CifarResnetConfig& config) {
                 "use " + std::to_string(lower) + " or " + std::to_string(lower + 6));
   }
   return std::make_unique<CifarResnet>(config);
+}
+
+void register_cifar_resnet(ModelTable& table) {
+  const auto check = [](const CifarResnetConfig& config, const config::KindBlock& model, const data::Dataset& dataset) {
+    check_image(model, config.in_channels, dataset);
+    check_classes(model, config.classes, dataset);
+  };
+  table.add<CifarResnetConfig>("cifar_resnet", "residual networks of 6n + 2 layers for small images (He 2015)", make_cifar_resnet, check);
 }
 
 }  // namespace tessera::recipes

@@ -6,6 +6,7 @@
 
 #include "core/config/fields.h"
 #include "core/nn/module.h"
+#include "recipes/model_table.h"
 
 namespace tessera::recipes {
 
@@ -22,5 +23,7 @@ struct CifarResnetConfig {
 
 /// [N, in_channels, H, W] -> logits [N, classes].
 std::unique_ptr<nn::Module> make_cifar_resnet(const CifarResnetConfig& config);
+
+void register_cifar_resnet(ModelTable& table);
 
 }  // namespace tessera::recipes

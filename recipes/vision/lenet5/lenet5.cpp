@@ -6,6 +6,7 @@
 #include "core/ops/activation.h"
 #include "core/ops/pooling.h"
 #include "core/ops/shape.h"
+#include "recipes/fit.h"
 
 namespace tessera::recipes {
 namespace {
@@ -85,6 +86,17 @@ std::unique_ptr<nn::Module> make_lenet5(const LeNet5Config& config) {
                 "use at least 16, or raise model.padding");
   }
   return std::make_unique<LeNet5>(config);
+}
+
+void register_lenet5(ModelTable& table) {
+  const auto check = [](const LeNet5Config& config, const config::KindBlock& model, const data::Dataset& dataset) {
+    check_image(model, config.in_channels, dataset);
+    check_classes(model, config.classes, dataset);
+    const Shape& sample = dataset.fields().front().shape;
+    if (sample[1] != sample[2]) throw Error(ErrorKind::usage, "LeNet-5 takes square images, but " + sample_text(dataset), model.node.origin().text(), "take another model or other data");
+    if (config.image_size != sample[1]) does_not_fit(model, "image_size", config.image_size, sample_text(dataset), sample[1]);
+  };
+  table.add<LeNet5Config>("lenet5", "LeNet-5 for small grey images (LeCun 1998)", make_lenet5, check);
 }
 
 }  // namespace tessera::recipes

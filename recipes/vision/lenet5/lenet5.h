@@ -6,6 +6,7 @@
 
 #include "core/config/fields.h"
 #include "core/nn/module.h"
+#include "recipes/model_table.h"
 
 namespace tessera::recipes {
 
@@ -24,5 +25,7 @@ struct LeNet5Config {
 
 /// [N, in_channels, image_size, image_size] -> logits [N, classes].
 std::unique_ptr<nn::Module> make_lenet5(const LeNet5Config& config);
+
+void register_lenet5(ModelTable& table);
 
 }  // namespace tessera::recipes

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "recipes/vision/mlp/mlp.h"
 
+#include <fmt/format.h>
+
 #include "core/nn/layers.h"
 #include "core/ops/shape.h"
+#include "recipes/fit.h"
 
 namespace tessera::recipes {
 namespace {
@@ -49,5 +52,15 @@ void MlpConfig::declare(config::Fields& fields) {
 }
 
 std::unique_ptr<nn::Module> make_mlp(const MlpConfig& config) { return std::make_unique<Mlp>(config); }
+
+void register_mlp(ModelTable& table) {
+  table.add<MlpConfig>("mlp", "multi-layer perceptron", make_mlp, [](const MlpConfig& config, const config::KindBlock& model, const data::Dataset& dataset) {
+    const Shape& sample = dataset.fields().front().shape;
+    if (config.inputs != sample.elements()) {
+      does_not_fit(model, "inputs", config.inputs, fmt::format("a sample of the data has {} features {}", sample.elements(), sample.text()), sample.elements());
+    }
+    check_classes(model, config.classes, dataset);
+  });
+}
 
 }  // namespace tessera::recipes

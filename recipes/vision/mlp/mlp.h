@@ -7,6 +7,7 @@
 
 #include "core/config/fields.h"
 #include "core/nn/module.h"
+#include "recipes/model_table.h"
 
 namespace tessera::recipes {
 
@@ -22,5 +23,7 @@ struct MlpConfig {
 
 /// [N, ...] flattened to [N, inputs] -> logits [N, classes].
 std::unique_ptr<nn::Module> make_mlp(const MlpConfig& config);
+
+void register_mlp(ModelTable& table);
 
 }  // namespace tessera::recipes

@@ -63,6 +63,15 @@ class ImportTest : public CheckpointTest {
 
 void expect_part(const std::string& message, const std::string& part) { EXPECT_NE(message.find(part), std::string::npos) << "no '" << part << "' in: " << message; }
 
+TEST_F(ImportTest, DimsOfSizeOneAtTheEndAreNothing) {
+  write({{"fc.weight", "F32", {2, 1, 1}, bytes_of<float>({1.5f, -0.25f})}, {"bn.running_mean", "F32", {}, bytes_of<float>({3.0f})}});
+  import();
+  EXPECT_EQ(values(0), (std::vector<float>{1.5f, -0.25f}));
+  EXPECT_EQ(values(1), std::vector<float>{3.0f});
+  write({{"fc.weight", "F32", {1, 2}, bytes_of<float>({1.0f, 2.0f})}, f32("bn.running_mean", {0.0f})});
+  expect_part(refusal(), "[1, 2]");
+}
+
 TEST_F(ImportTest, EveryFloatingPointTypeIsConverted) {
   const std::vector<float> expected{1.5f, -0.25f};
   for (const Stored& weight : {f32("fc.weight", expected), Stored{"fc.weight", "F64", {2}, bytes_of<double>({1.5, -0.25})},

@@ -66,6 +66,9 @@ std::vector<Tensor> run(const InstructionSet& tables) {
   tables.normalisation.group_norm_forward({1, kRows, kColumns, 1, 1e-5f, px, pw, pw, add(out, kElements), mean, inverse});
   tables.normalisation.group_norm_backward(
       {1, kRows, kColumns, 1, px, pdy, pw, mean, inverse, add(out, kElements), add(out, kColumns), add(out, kColumns), add(out, 2 * kColumns)});
+  float* divisor = add(out, kElements);
+  tables.normalisation.response_norm_forward({kRows, kColumns, 5, 0.5f, 0.75f, 1.0f, px, add(out, kElements), divisor});
+  tables.normalisation.response_norm_backward({kRows, kColumns, 5, 0.5f, 0.75f, px, divisor, pdy, add(out, kElements)});
   for (int loss = 0; loss <= static_cast<int>(ElementLoss::smooth); ++loss) {
     tables.loss.element_forward(static_cast<ElementLoss>(loss), {kElements, kColumns, px, pdy, pw, 0.5f, add(out, 1)});
     tables.loss.element_backward(static_cast<ElementLoss>(loss), {kElements, kColumns, px, pdy, pw, 0.5f, pw, add(out, kElements)});

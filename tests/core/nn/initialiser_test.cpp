@@ -80,6 +80,16 @@ TEST(Initialiser, FanInUniformIsBoundByTheRootOfTheFanIn) {
   EXPECT_FLOAT_EQ(initialiser.spread, 0.05f);
 }
 
+TEST(Initialiser, HeStartsHaveTheVarianceTwoOverTheFan) {
+  const Shape weight{64, 8, 3, 3};  // in groups, perhaps: the fan out is of all output channels
+  EXPECT_FLOAT_EQ(Initialiser::he_normal_fan_in(weight).spread, std::sqrt(2.0f / 72.0f));
+  EXPECT_FLOAT_EQ(Initialiser::he_normal_fan_out(weight).spread, std::sqrt(2.0f / 576.0f));
+  EXPECT_FLOAT_EQ(Initialiser::he_uniform_fan_in(weight).spread, std::sqrt(6.0f / 72.0f));
+  EXPECT_FLOAT_EQ(Initialiser::he_normal_fan_out({10, 4}).spread, std::sqrt(2.0f / 10.0f));
+  EXPECT_EQ(Initialiser::he_normal_fan_in(weight).kind, Initialiser::Kind::normal);
+  EXPECT_EQ(Initialiser::he_uniform_fan_in(weight).kind, Initialiser::Kind::uniform);
+}
+
 TEST(Initialiser, AnElementDependsOnSeedNameAndIndexAlone) {
   for (const Initialiser& initialiser : {Initialiser::uniform(1.0f), Initialiser::normal(1.0f)}) {
     const std::vector<float> whole = initialised({1003}, initialiser);

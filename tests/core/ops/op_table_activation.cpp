@@ -39,6 +39,7 @@ const UnaryCase kUnaryCases[] = {
     {"tanh", ops::tanh, [](double x) { return std::tanh(x); }},
     {"sigmoid", ops::sigmoid, sigmoid},
     {"leaky_relu", [](const Variable& x) { return ops::leaky_relu(x, 0.2); }, [](double x) { return x > 0.0 ? x : 0.2 * x; }},
+    {"relu6", ops::relu6, [](double x) { return std::clamp(x, 0.0, 6.0); }},
     {"gelu", ops::gelu, gelu},
     {"gelu_tanh", ops::gelu_tanh, gelu_tanh},
     {"silu", ops::silu, [](double x) { return x * sigmoid(x); }},

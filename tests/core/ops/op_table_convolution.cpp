@@ -82,6 +82,24 @@ OpRow conv_row(const Shape& x, const Shape& weight, const ops::ConvolutionOption
           }};
 }
 
+/// Against a convolution without padding of the image in a border of zeros, `before` and `after` it in both dims.
+OpRow same_conv_row(const Shape& x, const Shape& weight, ops::ConvolutionOptions options, int64_t before, int64_t after) {
+  options.same = true;
+  const Shape bordered{x[0], x[1], x[2] + before + after, x[3] + before + after};
+  const Shape out{x[0], weight[0], (x[2] + options.stride.height - 1) / options.stride.height, (x[3] + options.stride.width - 1) / options.stride.width};
+  return {"conv2d " + x.text() + " " + weight.text() + text_of(options) + " same groups " + std::to_string(options.groups),
+          {{x, true}, {weight}, {{weight[0]}}},
+          [=](const std::vector<Variable>& in) { return ops::conv2d(in[0], in[1], in[2], options, std::make_shared<PackedWeight>()); },
+          [=](const std::vector<Numbers>& in) {
+            Numbers image(static_cast<size_t>(bordered.elements()), 0.0), y = start_with(in[2], out);
+            for_each_output(x, x[1], {1, 1, 0}, {1, 1, 0}, [&](size_t place, int64_t n, int64_t c, int64_t h, int64_t w) {
+              image[at(bordered, n, c, h + before, w + before)] = in[0][place];
+            });
+            for_each_product(bordered, weight, options, [&](size_t to, size_t from, size_t by) { y[to] += image[from] * in[1][by]; });
+            return y;
+          }};
+}
+
 /// Every product of the convolution that the op is the gradient of, from its output to its input.
 OpRow conv_transpose_row(const Shape& x, const Shape& weight, const ops::ConvolutionTransposeOptions& options) {
   const auto size = [](int64_t in, int64_t kernel, int64_t stride, int64_t padding, int64_t dilation, int64_t extra) {
@@ -141,6 +159,13 @@ std::vector<OpRow> convolution_rows() {
     rows.push_back(conv_row({2, channels, 5 + 2 * channels, 23 - channels}, {10 - channels, channels, kernel, kernel},
                             {.stride = stride, .padding = padding}));
   }
+  rows.push_back(same_conv_row({2, 3, 8, 10}, {8, 3, 3, 3}, {.stride = 2}, 0, 1));
+  rows.push_back(same_conv_row({2, 3, 9, 7}, {5, 3, 3, 3}, {.stride = 2}, 1, 1));
+  rows.push_back(same_conv_row({1, 16, 8, 6}, {16, 1, 3, 3}, {.stride = 2, .groups = 16}, 0, 1));
+  rows.push_back(same_conv_row({2, 16, 7, 6}, {32, 16, 3, 3}, {}, 1, 1));
+  rows.push_back(same_conv_row({1, 4, 6, 9}, {8, 4, 4, 4}, {}, 1, 2));
+  rows.push_back(same_conv_row({1, 4, 9, 6}, {6, 4, 3, 3}, {.dilation = 2}, 2, 2));
+  rows.push_back(same_conv_row({1, 8, 7, 5}, {8, 8, 1, 1}, {.stride = 2}, 0, 0));
   rows.push_back(conv_transpose_row({2, 4, 5, 6}, {4, 3, 3, 3}, {.stride = 2, .padding = 1, .output_padding = 1}));
   rows.push_back(conv_transpose_row({2, 16, 4, 4}, {16, 24, 4, 4}, {.stride = 2, .padding = 1}));
   rows.push_back(conv_transpose_row({1, 6, 3, 5}, {6, 2, 3, 2}, {.stride = {3, 2}, .padding = {0, 1}, .output_padding = {2, 1}, .groups = 3}));

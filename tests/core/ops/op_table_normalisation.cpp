@@ -87,6 +87,26 @@ OpRow group_norm_row(const Shape& x, int64_t groups, bool affine) {
           }};
 }
 
+OpRow response_norm_row(const Shape& x, const ops::ResponseNormOptions& o) {
+  const int64_t pixels = x.elements() == 0 ? 1 : x.elements() / (x[0] * x[1]);
+  return {"local_response_norm " + x.text() + " window " + std::to_string(o.window), {{x, x.dims() == 4, -2.0, 2.0}},
+          [=](const std::vector<Variable>& in) { return ops::local_response_norm(in[0], o); },
+          [=](const std::vector<Numbers>& in) {
+            Numbers y(in[0].size());
+            const auto place = [&](int64_t n, int64_t c, int64_t p) { return static_cast<size_t>((n * x[1] + c) * pixels + p); };
+            for (int64_t n = 0; n < x[0]; ++n)
+              for (int64_t c = 0; c < x[1]; ++c)
+                for (int64_t p = 0; p < pixels; ++p) {
+                  double squares = 0.0;
+                  for (int64_t k = std::max<int64_t>(0, c - o.window / 2); k <= std::min(x[1] - 1, c + (o.window - 1) / 2); ++k) {
+                    squares += in[0][place(n, k, p)] * in[0][place(n, k, p)];
+                  }
+                  y[place(n, c, p)] = in[0][place(n, c, p)] / std::pow(o.start + o.alpha / static_cast<double>(o.window) * squares, o.beta);
+                }
+            return y;
+          }};
+}
+
 }  // namespace
 
 std::vector<OpRow> normalisation_rows() {
@@ -112,6 +132,11 @@ std::vector<OpRow> normalisation_rows() {
     rows.push_back(group_norm_row({5, 12}, 2, affine));
     rows.push_back(group_norm_row({0, 4, 3, 3}, 2, affine));
   }
+  rows.push_back(response_norm_row({2, 7, 3, 4}, {.window = 5, .alpha = 0.5}));
+  rows.push_back(response_norm_row({1, 33, 2, 2}, {.window = 4, .alpha = 1.0, .beta = 0.5, .start = 2.0}));
+  rows.push_back(response_norm_row({3, 3}, {.window = 9, .alpha = 1.0}));
+  rows.push_back(response_norm_row({1, 1, 5, 5}, {.window = 1, .alpha = 2.0}));
+  rows.push_back(response_norm_row({0, 4, 2, 2}, {}));
   return rows;
 }
 

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "core/ops/pooling.h"
+#include "core/ops/upsample.h"
 #include "tests/core/ops/op_table.h"
 
 namespace tessera::test {
@@ -95,6 +96,19 @@ OpRow global_row(const Shape& x, bool maximum) {
   return row;
 }
 
+OpRow upsample_row(const Shape& x, int64_t factor) {
+  return {"upsample_nearest2d " + x.text() + " factor " + std::to_string(factor), {{x, true}},
+          [=](const std::vector<Variable>& in) { return ops::upsample_nearest2d(in[0], factor); },
+          [=](const std::vector<Numbers>& in) {
+            Numbers y;
+            const auto at = [&](int64_t image, int64_t h, int64_t w) { return static_cast<size_t>((image * x[2] + h / factor) * x[3] + w / factor); };
+            for (int64_t image = 0; image < x[0] * x[1]; ++image)
+              for (int64_t h = 0; h < x[2] * factor; ++h)
+                for (int64_t w = 0; w < x[3] * factor; ++w) y.push_back(in[0][at(image, h, w)]);
+            return y;
+          }};
+}
+
 }  // namespace
 
 std::vector<OpRow> pooling_rows() {
@@ -120,6 +134,11 @@ std::vector<OpRow> pooling_rows() {
   rows.push_back(pool_row({1, 3, 6, 9}, {.kernel = 3, .stride = 2, .padding = 1, .ceil_mode = true, .padding_counts = false}, false));
   rows.push_back(pool_row({2, 4, 9, 8}, {.kernel = {3, 2}, .stride = 1, .padding = 1, .dilation = {2, 3}}, true));
   rows.push_back(pool_row({1, 4, 10, 8}, {.kernel = 2, .stride = 3, .ceil_mode = true, .dilation = 2}, true));
+  rows.push_back(upsample_row({2, 3, 4, 5}, 2));
+  rows.push_back(upsample_row({1, 18, 3, 2}, 4));
+  rows.push_back(upsample_row({2, 1, 1, 3}, 3));
+  rows.push_back(upsample_row({1, 5, 2, 2}, 1));
+  rows.push_back(upsample_row({0, 3, 2, 2}, 2));
   return rows;
 }
 

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "core/nn/flat_parameters.h"
+#include "core/ops/arithmetic.h"
 #include "core/task/classification.h"
 #include "tests/core/nn/chain.h"
 
@@ -83,6 +84,38 @@ TEST(Classification, AddsLossAndHitsAndReturnsLogits) {
   const Tensor outputs = task.evaluate(batch, context, metrics);
   EXPECT_EQ(std::vector<float>(outputs.data<float>(), outputs.data<float>() + 9), logits);
   EXPECT_EQ(metrics.weight(1), 6.0);
+}
+
+/// Its logits are its inputs; an auxiliary head says their double.
+class TwoHeads final : public nn::Module {
+ public:
+  std::string kind() const override { return "TwoHeads"; }
+
+ private:
+  autograd::Variable forward(const autograd::Variable& x, nn::ForwardContext& context) override {
+    if (context.training()) context.add_auxiliary(ops::multiply(x, 2.0f), 0.5f);
+    return x;
+  }
+};
+
+TEST(Classification, AuxiliaryHeadsCountInTheLossOfTraining) {
+  Classification task(std::make_unique<TwoHeads>());
+  data::Batch batch;
+  batch.samples = 1;
+  batch.tensors = {{std::string(data::kInputs), Tensor::of<float>(std::vector<float>{1, 0}, {1, 2})},
+                   {std::string(data::kTargets), Tensor::of<int64_t>(std::vector<int64_t>{1}, {1})}};
+  const double own = std::log(1.0 + std::exp(1.0)), head = std::log(1.0 + std::exp(2.0));
+
+  Metrics metrics(task.metric_names());
+  nn::ForwardContext training(true, 1, 0, 0), evaluation(false, 1, 0, 0);
+  const QuantumLoss quantum = task.train(batch, training, metrics);
+  EXPECT_EQ(quantum.weight, 1.0);
+  EXPECT_NEAR(static_cast<double>(quantum.loss_sum.value().data<float>()[0]), own + 0.5 * head, 1e-6);
+  EXPECT_NEAR(metrics.mean(0), own + 0.5 * head, 1e-6);
+
+  metrics.clear();
+  task.evaluate(batch, evaluation, metrics);
+  EXPECT_NEAR(metrics.mean(0), own, 1e-6);
 }
 
 TEST(Classification, ClassWeightsAreTheWeightOfALossAndNotOfAHit) {

@@ -20,7 +20,8 @@ struct PaddedImage {
 
 inline int64_t image_elements(const ConvolutionGeometry& g) { return g.in_height * g.in_width * g.in_channels; }
 inline int64_t result_elements(const ConvolutionGeometry& g) { return g.out_height * g.out_width * g.out_channels; }
-inline bool is_padded(const ConvolutionGeometry& g) { return g.padding_height > 0 || g.padding_width > 0; }
+/// Whether windows reach over an edge, be it the far one alone.
+inline bool is_padded(const ConvolutionGeometry& g) { return PaddedImage(g).elements > image_elements(g); }
 
 /// Copies an image into the middle of a padded one, whose padding stays as it is.
 void put_into_padding(const ConvolutionGeometry& g, const float* image, float* padded);

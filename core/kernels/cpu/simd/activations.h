@@ -30,6 +30,11 @@ struct LeakyRelu {
   static float grad(float y, float dy, UnaryOptions o) { return y > 0.0f ? dy : dy * o.slope; }
 };
 
+struct Relu6 {
+  static float value(float x, UnaryOptions) { return x < 0.0f ? 0.0f : select(x > 6.0f, 6.0f, x); }
+  static float grad(float y, float dy, UnaryOptions) { return select(y > 0.0f && y < 6.0f, dy, 0.0f); }
+};
+
 struct Gelu {
   static float value(float x, UnaryOptions) { return x * normal_f32(x).distribution; }
   static float grad(float x, float dy, UnaryOptions) {

@@ -37,6 +37,7 @@ void with_functor(UnaryOp op, Body body) {
     case UnaryOp::tanh: return body(Tanh());
     case UnaryOp::sigmoid: return body(Sigmoid());
     case UnaryOp::leaky_relu: return body(LeakyRelu());
+    case UnaryOp::relu6: return body(Relu6());
     case UnaryOp::gelu: return body(Gelu());
     case UnaryOp::gelu_tanh: return body(GeluTanh());
     case UnaryOp::silu: return body(Silu());

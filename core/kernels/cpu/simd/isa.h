@@ -20,5 +20,7 @@ void layer_norm_forward(const LayerNormForward&);
 void layer_norm_backward(const LayerNormBackward&);
 void group_norm_forward(const GroupNormForward&);
 void group_norm_backward(const GroupNormBackward&);
+void response_norm_forward(const ResponseNormForward&);
+void response_norm_backward(const ResponseNormBackward&);
 
 TESSERA_ISA_END

@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The image classifiers that torchvision and timm have, too: the recipe's model block, the same model there, and weights by formula."""
+
+import dataclasses
+import math
+import typing
+
+import timm
+import torch
+import torchvision.models as tv
+
+from make_golden import formula
+
+
+@dataclasses.dataclass
+class Architecture:
+    name: str
+    model: dict                 # the recipe's block; dropout 0 on both sides
+    build: typing.Callable      # the same in PyTorch
+    golden_pixels: int = 0      # side of the images in the golden test's pass; 0: none, for models that take too much memory
+    pixels: int = 96            # the same in scripts/compare_pytorch
+    samples: int = 4
+
+
+def without_dropout(kind, **keys):
+    return {"kind": kind, "dropout": 0, **keys}
+
+
+def googlenet():
+    return tv.googlenet(aux_logits=True, transform_input=False, init_weights=False, dropout=0.0, dropout_aux=0.0)
+
+
+def tensorflow_mobilenet_v1(width):
+    """What timm's registered variants do not reach: width, SAME padding and epsilon together."""
+    return timm.models.efficientnet._gen_mobilenet_v1("mobilenetv1_100", width, pad_type="same", bn_eps=1e-3)
+
+
+def mobilenet_v1_block(**keys):
+    return {"kind": "mobilenet_v1", **keys}
+
+
+ARCHITECTURES = [
+    Architecture("alexnet", without_dropout("alexnet"), lambda: tv.alexnet(dropout=0.0), samples=2),
+    *(Architecture(f"vgg{depth}", without_dropout("vgg", depth=depth), lambda depth=depth: getattr(tv, f"vgg{depth}")(init_weights=False, dropout=0.0),
+                   pixels=64, samples=2) for depth in (11, 13, 16, 19)),
+    *(Architecture(f"vgg{depth}_bn", without_dropout("vgg", depth=depth, batch_norm=True),
+                   lambda depth=depth: getattr(tv, f"vgg{depth}_bn")(init_weights=False, dropout=0.0), pixels=64, samples=4) for depth in (11, 13, 16, 19)),
+    Architecture("googlenet", without_dropout("googlenet", auxiliary_dropout=0), googlenet, golden_pixels=64),
+    Architecture("xception", {"kind": "xception"}, lambda: timm.create_model("legacy_xception"), golden_pixels=71),
+    Architecture("resnet18", {"kind": "resnet", "depth": 18}, tv.resnet18, golden_pixels=64),
+    Architecture("resnet34", {"kind": "resnet", "depth": 34}, tv.resnet34),
+    Architecture("resnet50", {"kind": "resnet", "depth": 50}, tv.resnet50, golden_pixels=64, pixels=224),
+    Architecture("resnet101", {"kind": "resnet", "depth": 101}, tv.resnet101),
+    Architecture("resnet152", {"kind": "resnet", "depth": 152}, tv.resnet152),
+    Architecture("resnext50_32x4d", {"kind": "resnet", "depth": 50, "groups": 32, "width_per_group": 4}, tv.resnext50_32x4d, golden_pixels=64),
+    Architecture("resnext101_32x8d", {"kind": "resnet", "depth": 101, "groups": 32, "width_per_group": 8}, tv.resnext101_32x8d),
+    Architecture("densenet121", {"kind": "densenet", "depth": 121}, tv.densenet121, golden_pixels=64),
+    Architecture("densenet169", {"kind": "densenet", "depth": 169}, tv.densenet169),
+    Architecture("densenet201", {"kind": "densenet", "depth": 201}, tv.densenet201),
+    Architecture("squeezenet1_0", without_dropout("squeezenet", version="1.0"), lambda: tv.squeezenet1_0(dropout=0.0), golden_pixels=64),
+    Architecture("squeezenet1_1", without_dropout("squeezenet", version="1.1"), lambda: tv.squeezenet1_1(dropout=0.0), golden_pixels=64),
+    Architecture("hrnet_w18", {"kind": "hrnet", "width": 18}, lambda: timm.create_model("hrnet_w18"), golden_pixels=64, pixels=128),
+    Architecture("mobilenet_v1", mobilenet_v1_block(), lambda: timm.create_model("mobilenetv1_100"), golden_pixels=64),
+    Architecture("mobilenet_v1_025_same", mobilenet_v1_block(width=0.25, padding="same", batch_norm_epsilon=1e-3), lambda: tensorflow_mobilenet_v1(0.25),
+                 golden_pixels=71),
+    Architecture("mobilenet_v2", without_dropout("mobilenet_v2"), lambda: tv.mobilenet_v2(dropout=0.0), golden_pixels=64),
+    Architecture("mobilenet_v2_075", without_dropout("mobilenet_v2", width=0.75), lambda: tv.mobilenet_v2(width_mult=0.75, dropout=0.0)),
+]
+
+
+def state_of(model):
+    """Parameters and running statistics by name: what an exported file holds."""
+    return {name: tensor for name, tensor in model.state_dict().items() if not name.endswith("num_batches_tracked")}
+
+
+def build_empty(architecture):
+    """Uninitialised: drawing numbers for 100 million weights takes longer than a pass."""
+    with torch.device("meta"):
+        model = architecture.build()
+    model.to_empty(device="cpu")
+    for name, buffer in model.named_buffers():
+        if name.endswith("num_batches_tracked"):
+            buffer.zero_()
+    return model
+
+
+def formula_weight(name, shape, norm, open_gates):
+    """Of order one through any number of layers; `norm`: of a batch norm."""
+    if name.endswith("running_var"):
+        return 1.0 + formula(name, shape, 0.5)
+    if norm and name.endswith("weight"):
+        return (0.375 if open_gates else 1.0) + formula(name, shape, 0.125)
+    if norm and name.endswith("bias"):
+        return (3.0 if open_gates else 0.0) + formula(name, shape, 0.125)
+    return formula(name, shape, math.sqrt(6.0 / math.prod(shape[1:])) if len(shape) > 1 else 0.125)
+
+
+def formula_weights(model, open_gates=False):
+    """Open gates: what leaves a batch norm lies between 0 and 6, so that no ReLU behind one is near a decision, which rounding could turn. (fill_by_formula() of
+    architectures_test.cpp.)"""
+    state = state_of(model)
+    def norm(name):
+        return name.rpartition(".")[0] + ".running_mean" in state
+    return {name: formula_weight(name, tuple(tensor.shape), norm(name), open_gates) for name, tensor in state.items()}
+
+
+def load_weights(model, weights):
+    missing, unexpected = model.load_state_dict(weights, strict=False)
+    assert not unexpected and all(name.endswith("num_batches_tracked") for name in missing), (missing, unexpected)
+
+
+def losses_of(outputs, targets):
+    """(logits, the sum of losses), with auxiliary heads at 0.3 (Szegedy 2015)."""
+    def loss(logits):
+        return torch.nn.functional.cross_entropy(logits, targets, reduction="sum")
+    if isinstance(outputs, torch.Tensor):
+        return outputs, loss(outputs)
+    logits, *heads = outputs
+    return logits, loss(logits) + 0.3 * sum(map(loss, heads))
