@@ -99,7 +99,7 @@ Picture SampleSheet::draw_grid(const std::vector<bool>& right) const {
 
 std::string SampleSheet::name_of(int64_t label) const {
   const std::vector<std::string> names = dataset_->class_names();
-  return label < static_cast<int64_t>(names.size()) ? names[static_cast<size_t>(label)] : std::to_string(label);
+  return label >= 0 && label < static_cast<int64_t>(names.size()) ? names[static_cast<size_t>(label)] : std::to_string(label);
 }
 
 std::optional<SampleSheet::Drawing> SampleSheet::draw(Task& task) const {
