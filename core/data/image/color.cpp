@@ -102,6 +102,17 @@ std::array<float, 3> rgb_of(const Hsv& color) {
   }
 }
 
+/// Of a row's inner pixels: `above`, `here` and `below` are the rows as they were.
+void sharpen_row(const uint8_t* above, const uint8_t* here, const uint8_t* below, int64_t elements, float rest, uint8_t* to) {
+  constexpr int64_t kStep = Image::kChannels;
+  for (int64_t i = kStep; i < elements - kStep; ++i) {
+    const int sum = above[i - kStep] + above[i] + above[i + kStep] + here[i - kStep] + 5 * here[i] + here[i + kStep] + below[i - kStep] + below[i] +
+                    below[i + kStep];
+    const auto blurred = static_cast<float>((2 * sum + 13) / 26), stored = static_cast<float>(here[i]);  // sum / 13, rounded
+    to[i] = cut(stored + (blurred - stored) * rest);
+  }
+}
+
 }  // namespace
 
 void adjust_brightness(Image& image, double factor) {
@@ -138,17 +149,6 @@ void adjust_hue(Image& image, double turn) {
     color.hue -= std::floor(color.hue);
     const std::array<float, 3> turned = rgb_of(color);
     for (size_t c = 0; c < turned.size(); ++c) pixel[c] = static_cast<uint8_t>(turned[c] * kBelow256);
-  }
-}
-
-/// Of a row's inner pixels: `above`, `here` and `below` are the rows as they were.
-void sharpen_row(const uint8_t* above, const uint8_t* here, const uint8_t* below, int64_t elements, float rest, uint8_t* to) {
-  constexpr int64_t kStep = Image::kChannels;
-  for (int64_t i = kStep; i < elements - kStep; ++i) {
-    const int sum = above[i - kStep] + above[i] + above[i + kStep] + here[i - kStep] + 5 * here[i] + here[i + kStep] + below[i - kStep] + below[i] +
-                    below[i + kStep];
-    const auto blurred = static_cast<float>((2 * sum + 13) / 26), stored = static_cast<float>(here[i]);  // sum / 13, rounded
-    to[i] = cut(stored + (blurred - stored) * rest);
   }
 }
 

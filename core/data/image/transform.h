@@ -11,7 +11,10 @@
 #include <vector>
 
 #include "core/data/dataset.h"
+#include "core/data/image/augmentation.h"
+#include "core/data/image/crop.h"
 #include "core/data/image/decode.h"
+#include "core/data/image/resize.h"
 
 namespace tessera::config {
 class Fields;
@@ -19,40 +22,20 @@ class Fields;
 
 namespace tessera::data {
 
-/// Factors are drawn from [max(0, 1 - x), 1 + x], the turn of the hue from [-hue, hue] circles; 0: not at all. Any order, drawn anew for each image.
-struct ColorJitterConfig {
-  double brightness = 0, contrast = 0, saturation = 0, hue = 0;
-  void declare(config::Fields& fields);
-};
-
-/// Cubuk, Zoph, Shlens, Le, "RandAugment: practical automated data augmentation with a reduced search space", NeurIPS 2020.
-struct RandAugmentConfig {
-  int64_t operations = 0;  ///< an image; 0: not at all
-  int64_t magnitude = 9, bins = 31;
-  void declare(config::Fields& fields);
-};
-
-/// Zhong, Zheng, Kang, Li, Yang, "Random erasing data augmentation", AAAI 2020.
-struct ErasingConfig {
-  double probability = 0;
-  std::vector<double> scale = {0.02, 0.33}, ratio = {0.3, 3.3};
-  double value = 0;
-  void declare(config::Fields& fields);
-};
-
 /// Keys of the `data` block of every kind that reads image files.
 struct ImageTransformConfig {
   std::vector<int64_t> size = {224, 224};  ///< height, width of what the model gets
   int64_t resize = 256;                    ///< short side before the crop; 0: the whole image is resized to `size`
   std::string interpolation = "bilinear";  ///< or bicubic; both antialiased
-  std::string train_crop = "random_resized";
+  std::string train_crop = "random_resized";  ///< or random or center, of the resized image
+  bool scaled_decode = true;
   std::vector<double> scale = {0.08, 1.0}, ratio = {0.75, 4.0 / 3.0};
   bool flip = true;
   ColorJitterConfig color_jitter;
   RandAugmentConfig rand_augment;
   ErasingConfig erasing;
   std::vector<double> mean = {0.485, 0.456, 0.406}, std = {0.229, 0.224, 0.225};
-  double divisor = 255;  ///< inputs are (pixel / divisor - mean) / std
+  double divisor = 255;  ///< of pixels: inputs are (pixel / divisor - mean) / std
   std::string channel_order = "rgb";
   bool exif_orientation = false;
   int64_t max_pixels = DecodeOptions{}.max_pixels;
@@ -71,8 +54,19 @@ class ImageTransform {
   /// Writes H, W, C. `where` is the place of the bytes, for errors: Error(data) where they are no sound image. Thread-safe.
   void apply(std::span<const std::byte> bytes, std::string_view where, int64_t index, const SampleContext& context, float* destination) const;
 
+  /// The pixels that apply() normalises, in the file's colours: decoded, cropped, resized, augmented.
+  void pixels(std::span<const std::byte> bytes, std::string_view where, int64_t index, const SampleContext& context, Image& out) const;
+
  private:
+  struct Source;
+  void crop_and_resize(const Source& source, SampleRandom& random, bool flip, Image& out) const;
+  void resize_and_crop(const Source& source, SampleRandom* random, bool flip, Image& out) const;
+  bool augments(const SampleContext& context) const { return train_ && context.training; }
+
   ImageTransformConfig config_;
+  DecodeOptions decode_options_;
+  Interpolation interpolation_ = Interpolation::bilinear;
+  float factor_[3] = {}, offset_[3] = {};  // of a stored number: inputs are number * factor + offset
   bool train_ = false;
 };
 
