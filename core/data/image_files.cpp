@@ -20,7 +20,7 @@ constexpr std::array<std::string_view, 4> kReadEndings = {".jpg", ".jpeg", ".png
 /// What torchvision takes for images as well.
 constexpr std::array<std::string_view, 5> kOtherEndings = {".ppm", ".bmp", ".pgm", ".tif", ".tiff"};
 /// Deeper folders are links that lead in a circle.
-constexpr int kMaxDepth = 64;
+constexpr int kMaxDepth = 32;
 
 std::string lower_case_ending(const fs::path& path) {
   std::string ending = path.extension().string();

@@ -14,7 +14,7 @@ namespace tessera {
 struct ClassificationConfig {
   double label_smoothing = 0.0;
   std::vector<double> class_weights;  ///< one a class, or empty: all 1
-  MixingConfig mixing;
+  MixingConfig mixing = {};
   void declare(config::Fields& fields);
 };
 

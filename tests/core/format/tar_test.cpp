@@ -32,7 +32,7 @@ std::vector<Read> files_of(const std::string& archive) {
   return files;
 }
 
-std::string error_of(const std::string& archive) {
+std::string tar_error(const std::string& archive) {
   try {
     files_of(archive);
     return "no error";
@@ -45,7 +45,7 @@ std::string error_of(const std::string& archive) {
   }
 }
 
-#define EXPECT_PART(text, part) EXPECT_NE((text).find(part), std::string::npos) << (text)
+#define EXPECT_TAR_PART(text, part) EXPECT_NE((text).find(part), std::string::npos) << (text)
 
 TEST(Tar, MembersInOrderWithTheirBytes) {
   const std::string big(3000, 'x');
@@ -98,9 +98,9 @@ TEST(Tar, SizesOfPaxAndInBinary) {
 
 TEST(Tar, EveryCutIsAnError) {
   const std::string archive = tar_member("a.jpg", std::string(700, 'a')) + tar_member("a.cls", "1");
-  for (size_t size = 0; size <= archive.size(); size += 37) EXPECT_PART(error_of(archive.substr(0, size)), "cut short");
-  EXPECT_PART(error_of(archive), "without the mark of its end");
-  EXPECT_PART(error_of(archive.substr(0, 900)), "member 'a.jpg' would have 700 bytes");
+  for (size_t size = 0; size <= archive.size(); size += 37) EXPECT_TAR_PART(tar_error(archive.substr(0, size)), "cut short");
+  EXPECT_TAR_PART(tar_error(archive), "without the mark of its end");
+  EXPECT_TAR_PART(tar_error(archive.substr(0, 900)), "member 'a.jpg' would have 700 bytes");
 }
 
 TEST(Tar, DamagedHeadersAreErrors) {
@@ -108,19 +108,19 @@ TEST(Tar, DamagedHeadersAreErrors) {
   for (size_t at : {0u, 130u, 156u, 300u, 511u}) {
     std::string damaged = archive;
     damaged[at] = static_cast<char>(damaged[at] ^ 1);
-    EXPECT_PART(error_of(damaged), "byte 0");
+    EXPECT_TAR_PART(tar_error(damaged), "byte 0");
   }
-  EXPECT_PART(error_of(std::string(512, 'x') + tar_end()), "checksum");
+  EXPECT_TAR_PART(tar_error(std::string(512, 'x') + tar_end()), "checksum");
 }
 
 TEST(Tar, WhatIsNotReadIsSaid) {
   const std::string sound = tar_member("a", "1");
-  EXPECT_PART(error_of(sound + tar_end() + sound + tar_end()), "bytes follow the mark of its end");
-  EXPECT_PART(error_of(tar_header("s", 0, 'S') + tar_end()), "sparse");
-  EXPECT_PART(error_of(tar_member("x", "99 path=a\n", 'x') + sound + tar_end()), "extended header");
-  EXPECT_PART(error_of(tar_member("x", "12 path=ab\nx", 'x') + sound + tar_end()), "extended header");
-  EXPECT_PART(error_of(tar_member("x", pax_record("size", "-1"), 'x') + sound + tar_end()), "extended header");
-  EXPECT_PART(error_of(tar_member("x", std::string(70000, 'y'), 'x') + sound + tar_end()), "70000 bytes");
+  EXPECT_TAR_PART(tar_error(sound + tar_end() + sound + tar_end()), "bytes follow the mark of its end");
+  EXPECT_TAR_PART(tar_error(tar_header("s", 0, 'S') + tar_end()), "sparse");
+  EXPECT_TAR_PART(tar_error(tar_member("x", "99 path=a\n", 'x') + sound + tar_end()), "extended header");
+  EXPECT_TAR_PART(tar_error(tar_member("x", "12 path=ab\nx", 'x') + sound + tar_end()), "extended header");
+  EXPECT_TAR_PART(tar_error(tar_member("x", pax_record("size", "-1"), 'x') + sound + tar_end()), "extended header");
+  EXPECT_TAR_PART(tar_error(tar_member("x", std::string(70000, 'y'), 'x') + sound + tar_end()), "70000 bytes");
 }
 
 }  // namespace
