@@ -9,7 +9,6 @@
 #include <mutex>
 
 #include "core/base/error.h"
-#include "core/base/file.h"
 #include "core/base/input_file.h"
 #include "core/base/lru_cache.h"
 #include "core/config/fields.h"

@@ -32,6 +32,7 @@ void prepare_split(const config::DataBlock& data, const std::string& split) {
 }  // namespace
 
 void prepare_data(distributed::Runtime& runtime, const config::DataBlock& data, std::span<const std::string> splits) {
+  runtime.set_phase("preparation of the data");
   on_rank_0(runtime, [&] {
     for (const std::string& split : std::set<std::string>(splits.begin(), splits.end())) prepare_split(data, split);
   });
