@@ -36,10 +36,10 @@ class Indexer {
       : shards_(shards), folder_(folder), observer_(observer) {}
 
   void run() {
-    std::vector<std::thread> threads;
+    std::vector<std::jthread> threads;  // joined also where one of them cannot be started
     for (size_t i = 0; i < std::min(kScanThreads, shards_.size()); ++i) threads.emplace_back([this] { work(); });
     report();
-    for (std::thread& thread : threads) thread.join();
+    threads.clear();
     if (error_) std::rethrow_exception(error_);
   }
 
