@@ -8,7 +8,9 @@
 #include "core/base/error.h"
 #include "core/data/cifar10.h"
 #include "core/data/idx.h"
+#include "core/data/image_folder.h"
 #include "core/data/tensors.h"
+#include "core/data/webdataset.h"
 #include "core/optim/optimizer.h"
 #include "core/optim/schedule.h"
 #include "core/task/classification.h"
@@ -63,6 +65,13 @@ void check_class_weights(const config::Recipe& recipe, const ClassificationConfi
   }
 }
 
+void check_mixing(const config::Recipe& recipe, const ClassificationConfig& settings) {
+  if (!settings.mixing.active() || recipe.batch.micro_samples > 1) return;
+  const char* const key = settings.mixing.mixup > 0.0 ? "mixup" : "cutmix";
+  throw Error(ErrorKind::usage, fmt::format("task.{} mixes samples of one quantum, but batch.micro_samples is 1", key), recipe.task.node.find(key)->origin().text(),
+              fmt::format("set batch.micro_samples to 2 or more, or task.{} to 0", key));
+}
+
 }  // namespace
 
 config::KindRegistry make_registry() {
@@ -71,7 +80,9 @@ config::KindRegistry make_registry() {
   registry.add<ClassificationConfig>("task", "classification", "one class a sample: softmax cross-entropy, accuracy");
   registry.add<data::Cifar10Config>("data", "cifar10", "CIFAR-10, binary version");
   registry.add<data::IdxConfig>("data", "idx", "MNIST's file format, plain or .gz");
+  registry.add<data::ImageFolderConfig>("data", "image_folder", "image files in a folder a class, or named by lists");
   registry.add<data::TensorsConfig>("data", "tensors", "`inputs` and `targets` of safetensors files");
+  registry.add<data::WebdatasetConfig>("data", "webdataset", "image files and their classes in tar shards");
   optim::register_optimizers(registry);
   optim::register_schedules(registry);
   return registry;
@@ -81,13 +92,20 @@ std::unique_ptr<Task> make_task(const config::Recipe& recipe) {
   TESSERA_ASSERT(recipe.task.kind == "classification", "task kind '" + recipe.task.kind + "' is registered but not made");
   const auto settings = config::read_kind<ClassificationConfig>(recipe.task);
   check_class_weights(recipe, settings);
+  check_mixing(recipe, settings);
   return std::make_unique<Classification>(model_table().make(recipe.model), settings);
+}
+
+void prepare_dataset(const config::DataBlock& block, std::string_view split, const data::PrepareObserver& observer) {
+  if (block.kind == "webdataset") data::index_webdataset(config::read_kind<data::WebdatasetConfig>(block), split, observer);
 }
 
 std::shared_ptr<const data::Dataset> open_dataset(const config::DataBlock& block, std::string_view split) {
   if (block.kind == "cifar10") return data::open_cifar10(config::read_kind<data::Cifar10Config>(block), split);
   if (block.kind == "idx") return data::open_idx(config::read_kind<data::IdxConfig>(block), split);
+  if (block.kind == "image_folder") return data::open_image_folder(config::read_kind<data::ImageFolderConfig>(block), split);
   if (block.kind == "tensors") return data::open_tensors(config::read_kind<data::TensorsConfig>(block), split);
+  if (block.kind == "webdataset") return data::open_webdataset(config::read_kind<data::WebdatasetConfig>(block), split);
   TESSERA_ASSERT(false, "data kind '" + block.kind + "' is registered but not made");
 }
 

@@ -8,6 +8,7 @@
 #include "core/config/kinds.h"
 #include "core/config/recipe.h"
 #include "core/data/dataset.h"
+#include "core/data/webdataset.h"
 #include "core/task/task.h"
 
 namespace tessera::recipes {
@@ -17,6 +18,9 @@ config::KindRegistry make_registry();
 
 /// The task with its model; no memory is allocated for parameters yet. Throws Error(usage) for sizes that do not fit.
 std::unique_ptr<Task> make_task(const config::Recipe& recipe);
+
+/// Makes what opening the split needs on disk, for one process of a job; most kinds need nothing.
+void prepare_dataset(const config::DataBlock& block, std::string_view split, const data::PrepareObserver& observer);
 
 /// Throws Error(data) for missing or broken files, Error(usage) for a split that the data set does not have.
 std::shared_ptr<const data::Dataset> open_dataset(const config::DataBlock& block, std::string_view split);

@@ -11,6 +11,10 @@ std::string join(std::string_view what, std::string_view where, std::string_view
   if (!where.empty()) line.append(where).append(": ");
   line.append(what);
   if (!fix.empty()) line.append("; ").append(fix);
+  // Names out of files may hold anything, and a message is one line.
+  for (char& c : line) {
+    if (static_cast<unsigned char>(c) < ' ') c = '?';
+  }
   return line;
 }
 

@@ -12,7 +12,7 @@
 
 #include "core/base/error.h"
 #include "core/base/hash.h"
-#include "core/checkpoint/input_file.h"
+#include "core/base/input_file.h"
 #include "core/format/safetensors_dtype.h"
 
 namespace tessera::checkpoint {
@@ -23,7 +23,7 @@ constexpr uint64_t kMaxManifest_bytes = uint64_t{1} << 30;
 constexpr std::string_view kUseAnother = "resume from another checkpoint";
 
 std::string read_small(const std::filesystem::path& path) {
-  const InputFile file(path);
+  const InputFile file(path, ErrorKind::checkpoint);
   if (file.size_bytes() > kMaxManifest_bytes) throw Error(ErrorKind::checkpoint, "too long for a manifest", path.string(), kUseAnother);
   std::string content(file.size_bytes(), '\0');
   file.read_at(0, content.data(), content.size());
@@ -89,7 +89,7 @@ class PieceReader {
 
   const InputFile& open_file(uint32_t index) {
     std::unique_ptr<InputFile>& file = files_[index];
-    if (!file) file = std::make_unique<InputFile>(checkpoint_.path / checkpoint_.manifest.files[index].name);
+    if (!file) file = std::make_unique<InputFile>(checkpoint_.path / checkpoint_.manifest.files[index].name, ErrorKind::checkpoint);
     return *file;
   }
 
@@ -149,7 +149,7 @@ Checkpoint open_checkpoint(const std::filesystem::path& folder) {
   const std::string text = read_small(folder / kTextFile);
   if (checksum(text.data(), text.size()) != decoded.text_checksum) fail_damaged(folder / kTextFile, "the manifest's text");
   for (const FileRecord& record : decoded.manifest.files) {
-    const InputFile file(folder / record.name);
+    const InputFile file(folder / record.name, ErrorKind::checkpoint);
     if (file.size_bytes() != record.size_bytes) {
       throw Error(ErrorKind::checkpoint, fmt::format("has {} bytes instead of {}: it is damaged", file.size_bytes(), record.size_bytes),
                   file.path().string(), kUseAnother);
@@ -162,7 +162,7 @@ void verify_part(const Checkpoint& checkpoint, int part, int parts) {
   TESSERA_ASSERT(parts > 0 && part >= 0 && part < parts, "checkpoint part out of range");
   const std::vector<FileRecord>& files = checkpoint.manifest.files;
   for (size_t i = static_cast<size_t>(part); i < files.size(); i += static_cast<size_t>(parts)) {
-    const InputFile file(checkpoint.path / files[i].name);
+    const InputFile file(checkpoint.path / files[i].name, ErrorKind::checkpoint);
     const bool holds = file.size_bytes() == files[i].size_bytes && stream(file, 0, file.size_bytes(), [](const std::byte*, size_t) {}) == files[i].checksum;
     if (!holds) fail_damaged(file.path(), "the file");
   }

@@ -39,6 +39,11 @@ void DataBlock::declare(Fields& fields) {
               .maximum = 1024});
   fields.add("prefetch_quanta", prefetch_quanta,
              {.doc = "how far preparation may run ahead", .unit = "quanta", .effect = Effect::free, .minimum = 1, .maximum = 4096});
+  fields.add("on_error", on_error,
+             {.doc = "what a sample that cannot be read does: stop ends the run, skip leaves its place empty (it weighs nothing, and is named and counted)",
+              .choices = {"stop", "skip"},
+              .late = true});
+  fields.add("balanced", balanced, {.doc = "training draws every class equally often; an epoch is as many draws as there are samples", .late = true});
 }
 
 void BatchConfig::declare(Fields& fields) {

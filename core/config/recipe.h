@@ -40,6 +40,8 @@ struct InitConfig {
 struct DataBlock : KindBlock {
   int64_t workers = 1;
   int64_t prefetch_quanta = 4;
+  std::string on_error = "stop";
+  bool balanced = false;
   void declare(Fields& fields);
 };
 

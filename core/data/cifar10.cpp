@@ -63,6 +63,11 @@ class Cifar10Dataset final : public Dataset {
     return {"airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"};
   }
   std::vector<Brightness> brightness() const override { return brightness_; }
+  std::vector<int32_t> labels() const override {
+    std::vector<int32_t> labels;
+    for (const std::byte* record : records_) labels.push_back(std::to_integer<int32_t>(record[0]));
+    return labels;
+  }
 
   void read(int64_t index, const SampleContext& context, std::span<std::byte* const> destinations) const override {
     const std::byte* record = records_[static_cast<size_t>(index)];

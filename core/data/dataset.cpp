@@ -17,12 +17,17 @@ Tensor Field::empty_batch(int64_t samples) const {
   return image ? Tensor::empty_channels_last(batch, dtype) : Tensor::empty(batch, dtype);
 }
 
-const Tensor& Batch::at(std::string_view name) const {
-  std::string known;
+const Tensor* Batch::find(std::string_view name) const {
   for (const auto& [own_name, tensor] : tensors) {
-    if (own_name == name) return tensor;
-    known.append(known.empty() ? "" : ", ").append(own_name);
+    if (own_name == name) return &tensor;
   }
+  return nullptr;
+}
+
+const Tensor& Batch::at(std::string_view name) const {
+  if (const Tensor* found = find(name)) return *found;
+  std::string known;
+  for (const auto& [own_name, tensor] : tensors) known.append(known.empty() ? "" : ", ").append(own_name);
   throw Error(ErrorKind::runtime, fmt::format("a batch has no tensor '{}'", name), "data", "it has " + known);
 }
 

@@ -17,6 +17,15 @@ namespace tessera::data {
 
 inline constexpr std::string_view kInputs = "inputs";
 inline constexpr std::string_view kTargets = "targets";
+inline constexpr std::string_view kWeights = "weights";
+/// Target of a skipped sample.
+inline constexpr int64_t kSkippedClass = -1;
+
+/// What becomes of a sample that cannot be read.
+enum class OnError {
+  stop,  ///< the error goes to whoever asked for the batch
+  skip,  ///< it keeps its place and weighs nothing
+};
 
 /// One tensor of a sample. Images have shape [C, H, W] and lie in memory as H, W, C.
 struct Field {
@@ -56,19 +65,32 @@ class Dataset {
   virtual std::string fingerprint() const = 0;
   /// Targets are class ids below this number, where they are class ids.
   virtual std::optional<int64_t> classes() const { return std::nullopt; }
+  /// The class id of every sample, in their order; empty where samples have no class.
+  virtual std::vector<int32_t> labels() const { return {}; }
   /// What class ids stand for; empty where the data do not say.
   virtual std::vector<std::string> class_names() const { return {}; }
   /// Of each channel of an image; empty where it is not known.
   virtual std::vector<Brightness> brightness() const { return {}; }
 };
 
+/// A sample that could not be read.
+struct SkippedSample {
+  int64_t index = 0;
+  std::string problem;  ///< one line
+};
+
+/// The tensors of the data set's fields and, where broken samples are skipped, `weights` f32 [samples]: 1, or 0 for a skipped sample, which is all zeros
+/// and whose integer targets are -1.
 struct Batch {
   int64_t step = 0;
   int64_t quantum = 0;         ///< for evaluation: the number of the chunk
   int64_t first_position = 0;  ///< for evaluation: the index of the first sample
   int64_t samples = 0;
   std::vector<std::pair<std::string, Tensor>> tensors;
+  std::vector<SkippedSample> skipped;
 
+  /// nullptr where there is no such tensor.
+  const Tensor* find(std::string_view name) const;
   /// Throws Error(runtime) naming the tensors there are.
   const Tensor& at(std::string_view name) const;
 };

@@ -68,6 +68,7 @@ class IdxDataset final : public Dataset {
   const std::vector<Field>& fields() const override { return fields_; }
   std::optional<int64_t> classes() const override { return classes_; }
   std::vector<Brightness> brightness() const override { return {brightness_}; }
+  std::vector<int32_t> labels() const override { return {labels_.data<const uint8_t>(), labels_.data<const uint8_t>() + labels_.elements()}; }
 
   void read(int64_t index, const SampleContext& context, std::span<std::byte* const> destinations) const override {
     const auto pixels = static_cast<size_t>(fields_[0].shape.elements());

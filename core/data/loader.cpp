@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/data/loader.h"
 
+#include <cstring>
+
 #include "core/base/error.h"
 
 namespace tessera::data {
@@ -9,27 +11,57 @@ namespace {
 /// A batch of `samples` uninitialised samples, and where each of its samples goes.
 class BatchWriter {
  public:
-  BatchWriter(const Dataset& dataset, int64_t samples) : dataset_(dataset) {
+  BatchWriter(const Dataset& dataset, int64_t samples, OnError on_error) : dataset_(dataset) {
     const MemoryScope scope(MemoryCategory::data);
     batch_.samples = samples;
     for (const Field& field : dataset.fields()) {
       batch_.tensors.emplace_back(field.name, field.empty_batch(samples));
       next_.push_back(batch_.tensors.back().second.bytes());
     }
+    if (on_error == OnError::stop) return;
+    const Tensor weights = Tensor::empty({samples});
+    batch_.tensors.emplace_back(std::string(kWeights), weights);
+    next_weight_ = weights.data<float>();
   }
 
   /// Reads the batch's next sample.
   void append(int64_t index, const SampleContext& context) {
-    dataset_.read(index, context, next_);
+    if (next_weight_) {
+      append_or_skip(index, context);
+    } else {
+      dataset_.read(index, context, next_);
+    }
     for (size_t field = 0; field < next_.size(); ++field) next_[field] += dataset_.fields()[field].sample_bytes();
   }
 
   Batch& batch() { return batch_; }
 
  private:
+  void append_or_skip(int64_t index, const SampleContext& context) {
+    try {
+      dataset_.read(index, context, next_);
+      *next_weight_++ = 1.0f;
+    } catch (const Error& error) {
+      if (error.kind() != ErrorKind::data) throw;
+      batch_.skipped.push_back({index, error.what()});
+      blank();
+      *next_weight_++ = 0.0f;
+    }
+  }
+
+  void blank() {
+    for (size_t i = 0; i < next_.size(); ++i) {
+      const Field& field = dataset_.fields()[i];
+      const bool classes = field.name == kTargets && field.dtype == DType::i64;
+      static_assert(kSkippedClass == -1, "all of its bits are set");
+      std::memset(next_[i], classes ? 0xff : 0, field.sample_bytes());
+    }
+  }
+
   const Dataset& dataset_;
   Batch batch_;
   std::vector<std::byte*> next_;
+  float* next_weight_ = nullptr;  // null: errors are not caught
 };
 
 Chunks chunks_of(const Dataset& dataset, int64_t chunk_samples, int64_t world, int64_t rank) {
@@ -37,9 +69,9 @@ Chunks chunks_of(const Dataset& dataset, int64_t chunk_samples, int64_t world, i
   return {dataset.samples(), chunk_samples};
 }
 
-BatchJob evaluation_job(const std::shared_ptr<const Dataset>& dataset, const Chunks& chunks, int64_t chunk) {
-  return [dataset, chunks, chunk](const std::atomic<bool>& stop) {
-    BatchWriter writer(*dataset, chunks.end(chunk) - chunks.begin(chunk));
+BatchJob evaluation_job(const std::shared_ptr<const Dataset>& dataset, const Chunks& chunks, int64_t chunk, OnError on_error) {
+  return [dataset, chunks, chunk, on_error](const std::atomic<bool>& stop) {
+    BatchWriter writer(*dataset, chunks.end(chunk) - chunks.begin(chunk), on_error);
     writer.batch().quantum = chunk;
     writer.batch().first_position = chunks.begin(chunk);
     for (int64_t index = chunks.begin(chunk); index < chunks.end(chunk) && !stop; ++index) writer.append(index, {0, 0, index, false});
@@ -55,9 +87,10 @@ struct Loader::Source {
   std::shared_ptr<const Sampler> sampler;
   BatchGeometry batch;
   uint64_t seed;
+  OnError on_error;
 
   Batch load(int64_t step, int64_t quantum, const std::atomic<bool>& stop) const {
-    BatchWriter writer(*dataset, batch.micro_samples);
+    BatchWriter writer(*dataset, batch.micro_samples, on_error);
     const int64_t first = data::first_position(batch, step, quantum);
     writer.batch().step = step;
     writer.batch().quantum = quantum;
@@ -70,8 +103,9 @@ struct Loader::Source {
   }
 };
 
-Loader::Loader(std::shared_ptr<const Dataset> dataset, std::shared_ptr<const Sampler> sampler, const BatchGeometry& batch, uint64_t seed)
-    : source_(std::make_shared<const Source>(Source{std::move(dataset), std::move(sampler), batch, seed})) {
+Loader::Loader(std::shared_ptr<const Dataset> dataset, std::shared_ptr<const Sampler> sampler, const BatchGeometry& batch, uint64_t seed,
+               OnError on_error)
+    : source_(std::make_shared<const Source>(Source{std::move(dataset), std::move(sampler), batch, seed, on_error})) {
   check(batch);
 }
 
@@ -111,11 +145,11 @@ double Loader::waited_s() const { return waited_before_s_ + (prefetcher_ ? prefe
 const Dataset& Loader::dataset() const { return *source_->dataset; }
 
 EvaluationLoader::EvaluationLoader(std::shared_ptr<const Dataset> dataset, int64_t chunk_samples, int64_t world, int64_t rank,
-                                   const LoaderThreads& threads)
+                                   const LoaderThreads& threads, OnError on_error)
     : prefetcher_(threads.workers, threads.prefetch,
-                  [dataset, chunks = chunks_of(*dataset, chunk_samples, world, rank), chunk = rank, world]() mutable -> BatchJob {
+                  [dataset, chunks = chunks_of(*dataset, chunk_samples, world, rank), chunk = rank, world, on_error]() mutable -> BatchJob {
                     if (chunk >= chunks.count()) return {};
-                    BatchJob job = evaluation_job(dataset, chunks, chunk);
+                    BatchJob job = evaluation_job(dataset, chunks, chunk, on_error);
                     chunk += world;
                     return job;
                   }) {}

@@ -29,7 +29,8 @@ using QuantaPlan = std::function<std::vector<int64_t>(int64_t step)>;
 class Loader {
  public:
   /// `seed` goes to every SampleContext.
-  Loader(std::shared_ptr<const Dataset> dataset, std::shared_ptr<const Sampler> sampler, const BatchGeometry& batch, uint64_t seed);
+  Loader(std::shared_ptr<const Dataset> dataset, std::shared_ptr<const Sampler> sampler, const BatchGeometry& batch, uint64_t seed,
+         OnError on_error = OnError::stop);
 
   /// Begins (anew) with the quanta that `plan` names in steps begin_step..end_step-1; what was prefetched is dropped. `plan` is called
   /// from worker threads, one call at a time.
@@ -59,7 +60,7 @@ class Loader {
 class EvaluationLoader {
  public:
   EvaluationLoader(std::shared_ptr<const Dataset> dataset, int64_t chunk_samples, int64_t world, int64_t rank,
-                   const LoaderThreads& threads = {});
+                   const LoaderThreads& threads = {}, OnError on_error = OnError::stop);
 
   /// Nothing after this rank's last chunk (at once if it has none).
   std::optional<Batch> next() { return prefetcher_.next(); }

@@ -5,19 +5,17 @@
 #include <bit>
 
 #include "core/base/error.h"
-#include "core/base/philox.h"
 
 namespace tessera::data {
 namespace {
 
-using RoundKeys = std::array<uint64_t, PermutationSampler::kRounds>;
+using RoundKeys = std::array<uint64_t, Permutation::kRounds>;
 
-RoundKeys round_keys(uint64_t seed, int64_t epoch) {
-  static_assert(PermutationSampler::kRounds % 2 == 0, "a Philox block holds two round keys");
-  const RandomKey key = random_key(seed, RandomPurpose::shuffle);
+RoundKeys round_keys(RandomKey key, uint64_t stream) {
+  static_assert(Permutation::kRounds % 2 == 0, "a Philox block holds two round keys");
   RoundKeys keys{};
   for (size_t pair = 0; pair < keys.size() / 2; ++pair) {
-    const PhiloxBlock block = philox_at(key, pair, static_cast<uint64_t>(epoch));
+    const PhiloxBlock block = philox_at(key, pair, stream);
     keys[2 * pair] = uint64_t{block[1]} << 32 | block[0];
     keys[2 * pair + 1] = uint64_t{block[3]} << 32 | block[2];
   }
@@ -44,18 +42,18 @@ uint64_t feistel(uint64_t value, unsigned half_bits, const RoundKeys& keys) {
 
 }  // namespace
 
-PermutationSampler::PermutationSampler(int64_t samples, uint64_t seed) : samples_(samples), seed_(seed) {
-  TESSERA_ASSERT(samples >= 1, "a permutation needs at least one sample");
-  const auto bits = static_cast<unsigned>(std::bit_width(static_cast<uint64_t>(samples) - 1));
+Permutation::Permutation(int64_t count, RandomKey key) : count_(count), key_(key) {
+  TESSERA_ASSERT(count >= 1, "a permutation needs at least one sample");
+  const auto bits = static_cast<unsigned>(std::bit_width(static_cast<uint64_t>(count) - 1));
   half_bits_ = bits < 2 ? 1 : (bits + 1) / 2;
 }
 
-int64_t PermutationSampler::at(int64_t epoch, int64_t i) const {
-  const RoundKeys keys = round_keys(seed_, epoch);
+int64_t Permutation::at(uint64_t stream, int64_t i) const {
+  const RoundKeys keys = round_keys(key_, stream);
   auto value = static_cast<uint64_t>(i);
   do {
     value = feistel(value, half_bits_, keys);
-  } while (value >= static_cast<uint64_t>(samples_));
+  } while (value >= static_cast<uint64_t>(count_));
   return static_cast<int64_t>(value);
 }
 

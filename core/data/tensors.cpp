@@ -84,6 +84,18 @@ class TensorsDataset final : public Dataset {
   const std::vector<Field>& fields() const override { return fields_; }
   std::optional<int64_t> classes() const override { return targets_.field.dtype == DType::i64 ? std::optional(classes_) : std::nullopt; }
 
+  /// Where a sample has one class.
+  std::vector<int32_t> labels() const override {
+    std::vector<int32_t> labels;
+    if (targets_.field.dtype != DType::i64 || targets_.sample_elements() != 1) return labels;
+    for (int64_t sample = 0; sample < samples_; ++sample) {
+      int64_t id = 0;
+      convert(targets_, sample, reinterpret_cast<std::byte*>(&id));
+      labels.push_back(static_cast<int32_t>(id));
+    }
+    return labels;
+  }
+
   void read(int64_t index, const SampleContext& context, std::span<std::byte* const> destinations) const override {
     convert(inputs_, index, destinations[0], augmenter_->place(index, context));
     convert(targets_, index, destinations[1]);

@@ -16,6 +16,7 @@
 #include "core/kernels/pooling.h"
 #include "core/kernels/softmax.h"
 #include "core/kernels/reduction.h"
+#include "core/kernels/resample.h"
 #include "core/kernels/summation.h"
 
 namespace tessera {
@@ -35,6 +36,7 @@ struct Kernels {
   ReductionKernels reduction;
   GatherKernels gather;
   BinPoolingKernels bin_pooling;
+  ResampleKernels resample;
 };
 
 /// The kernels of a device. Throws Error(usage) for a device that this build does not have.

@@ -6,12 +6,13 @@
 namespace tessera {
 
 /// What a row's target distribution q is made of: (1 - smoothing) * w[target] at the target, plus smoothing / classes * w[c] at every class c. The
-/// loss of a row is -sum(q * log_softmax(logits)).
+/// loss of a row is -sum(q * log_softmax(logits)), times the row's weight.
 struct CrossEntropyTargets {
   const int64_t* classes;  ///< [rows], in 0..classes-1 or `ignored`
   int64_t ignored;         ///< rows with this target count nothing; outside of 0..classes-1
   float smoothing;         ///< in [0, 1)
   const float* weights;    ///< w [classes]; nullptr: all 1
+  const float* row_weights = nullptr;  ///< [rows]; nullptr: all 1; the target of a row of weight 0 is not looked at
 };
 
 /// Softmax and cross-entropy in one pass. logits, probabilities: [rows, classes].

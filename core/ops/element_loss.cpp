@@ -16,7 +16,7 @@ struct Settings {
   float beta = 1.0f;
 };
 
-int64_t columns_of(const Shape& shape) { return shape.dims() == 0 ? 1 : shape[shape.dims() - 1]; }
+int64_t last_dim_of(const Shape& shape) { return shape.dims() == 0 ? 1 : shape[shape.dims() - 1]; }
 
 class ElementLossNode final : public autograd::Node {
  public:
@@ -27,7 +27,7 @@ class ElementLossNode final : public autograd::Node {
   void backward(const Tensor& gradient) override {
     Tensor dx = Tensor::empty(input_.shape());
     kernels_for(dx.device())
-        .loss.element_backward(settings_.loss, {dx.elements(), columns_of(dx.shape()), input_.data<float>(), targets_.data<float>(),
+        .loss.element_backward(settings_.loss, {dx.elements(), last_dim_of(dx.shape()), input_.data<float>(), targets_.data<float>(),
                                                 positive_.data<float>(), settings_.beta, gradient.data<float>(), dx.data<float>()});
     give(0, std::move(dx));
   }
@@ -45,11 +45,11 @@ LossSum element_loss(const Settings& settings, const Variable& x, const Tensor& 
   const Tensor positive = positive_weights.defined() ? contiguous(positive_weights) : Tensor();
   if (positive.defined()) {
     require_f32(settings.name, positive);
-    if (positive.shape() != Shape{columns_of(shape)}) fail_shapes(settings.name, "positive weights and the input's last dim do not fit", positive.shape(), shape);
+    if (positive.shape() != Shape{last_dim_of(shape)}) fail_shapes(settings.name, "positive weights and the input's last dim do not fit", positive.shape(), shape);
   }
   const Tensor input = contiguous(x.value()), wanted = contiguous(targets), loss = Tensor::empty({});
   kernels_for(loss.device())
-      .loss.element_forward(settings.loss, {input.elements(), columns_of(shape), input.data<float>(), wanted.data<float>(), positive.data<float>(),
+      .loss.element_forward(settings.loss, {input.elements(), last_dim_of(shape), input.data<float>(), wanted.data<float>(), positive.data<float>(),
                                             settings.beta, loss.data<float>()});
   return {autograd::record<ElementLossNode>(loss, {&x}, settings, input, wanted, positive), static_cast<double>(input.elements())};
 }

@@ -21,9 +21,10 @@ struct CrossEntropyOptions {
   double label_smoothing = 0.0;
   Tensor class_weights;  ///< f32 [classes], >= 0; undefined: all 1
   std::optional<int64_t> ignore_index;  ///< rows with this target count nothing; not a class
+  Tensor row_weights = {};  ///< f32 [..] as the targets, >= 0; undefined: all 1. Where it is 0 the target may be anything
 };
 
-/// Softmax and cross-entropy. logits [.., classes]; targets i64 [..]. The weight is the number of rows that count, each times its target's class weight. With
+/// Softmax and cross-entropy. logits [.., classes]; targets i64 [..]. The weight is the number of rows that count, each times its own and its target's class weight. With
 /// smoothing s and class weights w a row's loss is -(1 - s) w[t] log p[t] - s / classes * sum_c w[c] log p[c], as in PyTorch.
 /// Throws Error(data) naming the row where a target is outside 0..classes-1.
 LossSum cross_entropy(const Variable& logits, const Tensor& targets, const CrossEntropyOptions& options);

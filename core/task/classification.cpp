@@ -21,27 +21,56 @@ void ClassificationConfig::declare(config::Fields& fields) {
              {.doc = "share of each target that is spread evenly over the classes", .minimum = 0, .below = 1, .late = true});
   fields.add("class_weights", class_weights,
              {.doc = "what a sample of each class counts in the loss and its mean; []: all the same", .minimum = 0, .late = true});
+  mixing.declare(fields);
 }
 
 Classification::Classification(std::unique_ptr<nn::Module> model, const ClassificationConfig& settings)
-    : model_(std::move(model)), loss_(options_of(settings)) {
+    : model_(std::move(model)), loss_(options_of(settings)), mixing_(settings.mixing) {
   model_->name_tree();
+}
+
+ops::LossSum Classification::loss_of(const autograd::Variable& logits, const nn::ForwardContext& context, const Tensor& targets,
+                                     const Tensor& row_weights) const {
+  ops::CrossEntropyOptions options = loss_;
+  options.row_weights = row_weights;
+  ops::LossSum loss = ops::cross_entropy(logits, targets, options);
+  for (const nn::AuxiliaryOutput& head : context.auxiliary()) {
+    loss.sum = ops::add(loss.sum, ops::multiply(ops::cross_entropy(head.output, targets, options).sum, head.weight));
+  }
+  return loss;
+}
+
+void Classification::report(const Pass& pass, const Tensor& targets, const data::Batch& batch, Metrics& metrics) const {
+  metrics.add(0, static_cast<double>(pass.loss.sum.value().data<float>()[0]), pass.loss.weight);
+  const auto counted = static_cast<double>(batch.samples) - static_cast<double>(batch.skipped.size());
+  const std::optional<int64_t> skipped = batch.skipped.empty() ? std::nullopt : std::optional(data::kSkippedClass);
+  metrics.add(1, static_cast<double>(ops::count_correct(pass.logits.value(), targets, skipped)), counted);
 }
 
 Classification::Pass Classification::run(const data::Batch& batch, nn::ForwardContext& context, Metrics& metrics) {
   const Tensor& targets = batch.at(data::kTargets);
+  const Tensor* weights = batch.find(data::kWeights);
   const autograd::Variable logits = (*model_)(autograd::Variable(batch.at(data::kInputs)), context);
-  ops::LossSum loss = ops::cross_entropy(logits, targets, loss_);
-  for (const nn::AuxiliaryOutput& head : context.auxiliary()) {
-    loss.sum = ops::add(loss.sum, ops::multiply(ops::cross_entropy(head.output, targets, loss_).sum, head.weight));
-  }
-  metrics.add(0, static_cast<double>(loss.sum.value().data<float>()[0]), loss.weight);
-  metrics.add(1, static_cast<double>(ops::count_correct(logits.value(), targets)), static_cast<double>(batch.samples));
-  return {logits, loss};
+  const Pass pass{logits, loss_of(logits, context, targets, weights ? *weights : Tensor())};
+  report(pass, targets, batch, metrics);
+  return pass;
+}
+
+Classification::Pass Classification::run_mixed(const data::Batch& batch, const MixPlan& plan, nn::ForwardContext& context, Metrics& metrics) {
+  const Tensor& targets = batch.at(data::kTargets);
+  const Tensor* weights = batch.find(data::kWeights);
+  const MixedSamples mixed = mix(plan, batch.at(data::kInputs), targets, weights ? *weights : Tensor());
+  const autograd::Variable logits = (*model_)(autograd::Variable(mixed.inputs), context);
+  const ops::LossSum own = loss_of(logits, context, targets, mixed.own_weights);
+  const ops::LossSum partner = loss_of(logits, context, mixed.partner_targets, mixed.partner_weights);
+  const Pass pass{logits, {ops::add(own.sum, partner.sum), own.weight + partner.weight}};
+  report(pass, plan.share >= 0.5f ? targets : mixed.partner_targets, batch, metrics);
+  return pass;
 }
 
 QuantumLoss Classification::train(const data::Batch& batch, nn::ForwardContext& context, Metrics& metrics) {
-  const ops::LossSum loss = run(batch, context, metrics).loss;
+  const MixPlan plan = mixing_.active() ? plan_mix(mixing_, batch.at(data::kInputs), context) : MixPlan();
+  const ops::LossSum loss = (plan.kind == MixPlan::Kind::none ? run(batch, context, metrics) : run_mixed(batch, plan, context, metrics)).loss;
   return {loss.sum, loss.weight};
 }
 

@@ -2,6 +2,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <array>
 
 #include "core/checkpoint/export.h"
 #include "core/checkpoint/import.h"
@@ -10,6 +11,7 @@
 #include "core/kernels/kernels.h"
 #include "core/nn/flat_parameters.h"
 #include "launcher/commands/commands.h"
+#include "launcher/job/prepare.h"
 #include "launcher/job/together.h"
 #include "launcher/report/progress.h"
 #include "launcher/train/evaluator.h"
@@ -85,6 +87,10 @@ int evaluate(const EvalArguments& arguments) {
       job = load_job(arguments.recipe, overrides, registry);
       const config::Recipe& recipe = job->recipe();
       set_kernel_threads(static_cast<int>(recipe.run.threads));
+    });
+    prepare_data(runtime, job->recipe().data, std::array{job->recipe().evaluate.split});
+    together(runtime, [&] {
+      const config::Recipe& recipe = job->recipe();
       auto dataset = recipes::open_dataset(recipe.data, recipe.evaluate.split);
       recipes::check_data_fits(recipe, *dataset);
       task = recipes::make_task(recipe);
@@ -100,6 +106,7 @@ int evaluate(const EvalArguments& arguments) {
       if (arguments.predictions) write_predictions(*arguments.predictions, *result.predictions);
       std::string line = fmt::format("{} samples of {}, weights from {}:", evaluator->samples(), job->recipe().evaluate.split, source);
       for (size_t i = 0; i < result.metrics.names().size(); ++i) line += fmt::format(" {} {:.6f}", result.metrics.names()[i], result.metrics.mean(i));
+      if (result.skipped_samples > 0) line += fmt::format(" skipped_samples {}", result.skipped_samples);
       progress.line(line);
     });
     return kExitDone;

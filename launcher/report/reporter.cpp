@@ -30,7 +30,9 @@ void Reporter::step(const StepLine& line) {
   step_ms_.push_back(static_cast<float>(line.step_s * 1e3));
   samples_ += line.samples;
   seconds_ += line.step_s;
+  data_wait_s_ += line.data_wait_s;
   ++window_.steps;
+  window_.skipped_samples += line.skipped_samples;
   window_.samples += line.samples;
   window_.seconds += line.step_s;
   window_.data_wait_s += line.data_wait_s;
@@ -58,6 +60,7 @@ void Reporter::log(const StepLine& line) {
                                {"step_ms", window_.seconds / static_cast<double>(window_.steps) * 1e3},
                                {"data_wait_share", window_.data_wait_s / window_.seconds}});
   if (window_.communicating_s > 0.0) values.emplace_back("communication_hidden_share", 1.0 - window_.exposed_s / window_.communicating_s);
+  if (window_.skipped_samples > 0) values.emplace_back("skipped_samples", static_cast<double>(window_.skipped_samples));
   metrics_log_->add("train", line.step, values);
   for (const auto& [name, value] : values) events_->scalar("train/" + name, line.step, value);
   window_ = {};
@@ -76,6 +79,8 @@ void Reporter::evaluation(const std::string& kind, int64_t step, const std::stri
 }
 
 double Reporter::samples_per_s() const { return seconds_ > 0.0 ? static_cast<double>(samples_) / seconds_ : 0.0; }
+
+double Reporter::data_wait_share() const { return seconds_ > 0.0 ? data_wait_s_ / seconds_ : 0.0; }
 
 double Reporter::step_ms_median() const {
   if (step_ms_.empty()) return 0.0;

@@ -28,6 +28,7 @@ struct StepLine {
   int64_t samples;
   double step_s, data_wait_s, communicating_s, exposed_s;
   int passes;
+  int64_t skipped_samples;
 };
 
 /// Progress line, metrics.jsonl and TensorBoard of a training run. Silent unless enabled (rank 0).
@@ -47,11 +48,13 @@ class Reporter {
 
   double samples_per_s() const;
   double step_ms_median() const;
+  /// Share of the steps' time that this rank waited for batches.
+  double data_wait_share() const;
 
  private:
   /// Means since the last logged step.
   struct Window {
-    int64_t steps = 0, samples = 0;
+    int64_t steps = 0, samples = 0, skipped_samples = 0;
     double seconds = 0.0, data_wait_s = 0.0, communicating_s = 0.0, exposed_s = 0.0;
   };
 
@@ -68,7 +71,7 @@ class Reporter {
   Window window_;
   std::vector<float> step_ms_;
   int64_t samples_ = 0;
-  double seconds_ = 0.0;
+  double seconds_ = 0.0, data_wait_s_ = 0.0;
 };
 
 }  // namespace tessera::launcher

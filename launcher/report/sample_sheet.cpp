@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/data/loader.h"
+
 namespace tessera::launcher {
 namespace {
 
@@ -51,18 +53,11 @@ SampleSheet::SampleSheet(std::shared_ptr<const data::Dataset> dataset, int64_t c
 }
 
 void SampleSheet::read(int64_t count) {
-  const MemoryScope scope(MemoryCategory::data);
-  batch_.samples = count;
-  for (const data::Field& field : dataset_->fields()) batch_.tensors.emplace_back(field.name, field.empty_batch(count));
+  batch_ = *data::EvaluationLoader(dataset_, count, 1, 0, {}, data::OnError::skip).next();
   const data::Field& image = dataset_->fields()[0];
   const std::vector<data::Brightness> known = dataset_->brightness();
   for (int64_t sample = 0; sample < count; ++sample) {
-    std::vector<std::byte*> places;
-    for (size_t i = 0; i < batch_.tensors.size(); ++i) {
-      places.push_back(batch_.tensors[i].second.bytes() + static_cast<size_t>(sample) * dataset_->fields()[i].sample_bytes());
-    }
-    dataset_->read(sample, {}, places);
-    const data::Brightness own = range_of(reinterpret_cast<const float*>(places[0]), image.shape.elements());
+    const data::Brightness own = range_of(batch_.tensors[0].second.data<float>() + sample * image.shape.elements(), image.shape.elements());
     for (int64_t channel = 0; channel < image.shape[0]; ++channel) brightness_.push_back(known.empty() ? own : known[static_cast<size_t>(channel)]);
   }
 }
@@ -104,7 +99,7 @@ Picture SampleSheet::draw_grid(const std::vector<bool>& right) const {
 
 std::string SampleSheet::name_of(int64_t label) const {
   const std::vector<std::string> names = dataset_->class_names();
-  return label < static_cast<int64_t>(names.size()) ? names[static_cast<size_t>(label)] : std::to_string(label);
+  return label >= 0 && label < static_cast<int64_t>(names.size()) ? names[static_cast<size_t>(label)] : std::to_string(label);
 }
 
 std::optional<SampleSheet::Drawing> SampleSheet::draw(Task& task) const {

@@ -33,6 +33,8 @@ Json to_json(const Summary& s) {
   if (!s.evaluation_ema.empty()) json["evaluation_ema"] = to_json(s.evaluation_ema);
   json.update({{"samples_per_s", s.samples_per_s},
                {"step_ms_median", s.step_ms_median},
+               {"data_wait_share", s.data_wait_share},
+               {"skipped_samples", s.skipped_samples},
                {"wall_s", s.wall_s},
                {"peak_memory_bytes", s.peak_memory_bytes}});
   return json;
@@ -74,6 +76,8 @@ std::optional<Summary> read_summary(const std::filesystem::path& path) {
     if (json.contains("evaluation_ema")) s.evaluation_ema = values_of(json.at("evaluation_ema"));
     s.samples_per_s = number(json.at("samples_per_s"));
     s.step_ms_median = number(json.at("step_ms_median"));
+    s.data_wait_share = json.value("data_wait_share", 0.0);
+    s.skipped_samples = json.value("skipped_samples", int64_t{0});
     s.wall_s = number(json.at("wall_s"));
     s.peak_memory_bytes = json.at("peak_memory_bytes");
     return s;
@@ -87,11 +91,11 @@ std::string describe(const Summary& s) {
   return fmt::format(
       "{}: {} steps, {} samples ({:.2f} epochs) on {} rank{} in {}\n"
       "  train loss {:.4f}; evaluation:{}{}\n"
-      "  {:.0f} samples/s, median step {:.2f} ms, peak memory {:.0f} MiB a rank\n"
+      "  {:.0f} samples/s, median step {:.2f} ms, {:.0f} % of it waiting for data, peak memory {:.0f} MiB a rank{}\n"
       "  weights sha256 {}",
       s.status, s.steps, s.samples_seen, s.epochs, s.ranks, s.ranks == 1 ? "" : "s", clock_text(s.wall_s), s.train_loss,
-      describe(s.evaluation), average, s.samples_per_s, s.step_ms_median, static_cast<double>(s.peak_memory_bytes) / 1048576.0,
-      s.weights_sha256);
+      describe(s.evaluation), average, s.samples_per_s, s.step_ms_median, 100.0 * s.data_wait_share, static_cast<double>(s.peak_memory_bytes) / 1048576.0,
+      s.skipped_samples > 0 ? fmt::format("; {} samples could not be read and were skipped", s.skipped_samples) : "", s.weights_sha256);
 }
 
 std::string describe_memory() {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "launcher/train/evaluator.h"
 
+#include <fmt/core.h>
+
 #include <cstring>
 
 #include "core/data/loader.h"
@@ -44,21 +46,26 @@ void agree_on_shape(distributed::Runtime& runtime, Tensor& all) {
 
 }  // namespace
 
+data::OnError on_error_of(const config::DataBlock& data) { return data.on_error == "skip" ? data::OnError::skip : data::OnError::stop; }
+
 Evaluator::Evaluator(const config::Recipe& recipe, std::shared_ptr<const data::Dataset> dataset, distributed::Runtime& runtime)
     : runtime_(runtime),
       dataset_(std::move(dataset)),
       chunk_samples_(recipe.batch.micro_samples),
       workers_(static_cast<int>(recipe.data.workers)),
       prefetch_(static_cast<int>(recipe.data.prefetch_quanta)),
+      on_error_(on_error_of(recipe.data)),
       seed_(static_cast<uint64_t>(recipe.run.seed)) {}
 
 Evaluator::Result Evaluator::run(Task& task, bool keep_predictions, const std::function<void(int64_t, int64_t)>& progress) {
-  Result result{Metrics(task.metric_names()), {}};
+  Result result{Metrics(task.metric_names()), {}, 0};
   Predictions predictions;
   const auto failed = error_of([&] {
-    data::EvaluationLoader loader(dataset_, chunk_samples_, runtime_.size(), runtime_.rank(), {workers_, prefetch_});
+    data::EvaluationLoader loader(dataset_, chunk_samples_, runtime_.size(), runtime_.rank(), {workers_, prefetch_}, on_error_);
     int64_t done = 0;
     while (const auto batch = loader.next()) {
+      skipped_log_.add(batch->skipped);
+      result.skipped_samples += static_cast<int64_t>(batch->skipped.size());
       runtime_.set_phase("evaluation of chunk " + std::to_string(batch->quantum));
       nn::ForwardContext context(false, seed_, 0, batch->quantum);
       const Tensor outputs = task.evaluate(*batch, context, result.metrics);
@@ -72,8 +79,15 @@ Evaluator::Result Evaluator::run(Task& task, bool keep_predictions, const std::f
   });
   if (const auto error = runtime_.agree(failed)) throw AgreedError(*error);
   std::vector<int64_t> words = result.metrics.words();
+  words.push_back(result.skipped_samples);
   runtime_.world().all_reduce(words, words, ReduceOp::sum, ReadyEvent::now(), "evaluation sums").wait();
+  result.skipped_samples = words.back();
+  words.pop_back();
   result.metrics.set_words(words);
+  if (result.skipped_samples > 0 && result.metrics.weight(0) == 0.0) {
+    throw AgreedError(Error(ErrorKind::data, fmt::format("no sample of the split counts: {} could not be read", result.skipped_samples), "data.on_error",
+                            "look at the samples that were named before; a disk or folder may be gone"));
+  }
   if (keep_predictions) {
     for (Tensor* tensor : {&predictions.outputs, &predictions.targets}) {
       agree_on_shape(runtime_, *tensor);

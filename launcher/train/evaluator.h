@@ -10,8 +10,11 @@
 #include "core/data/dataset.h"
 #include "core/task/task.h"
 #include "distributed/runtime.h"
+#include "launcher/report/skipped_log.h"
 
 namespace tessera::launcher {
+
+data::OnError on_error_of(const config::DataBlock& data);
 
 /// What a model says of a whole split, in sample order; on every rank.
 struct Predictions {
@@ -29,6 +32,7 @@ class Evaluator {
   struct Result {
     Metrics metrics;
     std::optional<Predictions> predictions;
+    int64_t skipped_samples = 0;  ///< of all ranks
   };
   Result run(Task& task, bool keep_predictions = false, const std::function<void(int64_t, int64_t)>& progress = {});
 
@@ -39,6 +43,8 @@ class Evaluator {
   std::shared_ptr<const data::Dataset> dataset_;
   int64_t chunk_samples_;
   int workers_, prefetch_;
+  data::OnError on_error_;
+  SkippedLog skipped_log_;
   uint64_t seed_;
 };
 

@@ -45,7 +45,7 @@ Learner::Learner(const config::Recipe& recipe, std::unique_ptr<Task> task, int64
 }
 
 StepReport Learner::step(int64_t step, const std::vector<int64_t>& quanta, const QuantumSource& source, const Votes& votes) {
-  StepReport report{Metrics(task_->metric_names()), 0, 0, 0, 1, {}, {}};
+  StepReport report{Metrics(task_->metric_names()), 0, 0, 0, 0, 1, {}, {}};
   std::vector<uint32_t> largest_bits;
   // The very first pass of a run has no grid to round to: it only measures.
   bool reduce = reduction_ != Reduction::exact || !sync_.grid().empty();
@@ -70,11 +70,12 @@ StepReport Learner::step(int64_t step, const std::vector<int64_t>& quanta, const
 }
 
 Learner::Pass Learner::run_pass(int64_t step, int64_t pass_number, const std::vector<int64_t>& quanta, const QuantumSource& source, bool reduce) {
-  Pass pass{Metrics(task_->metric_names()), {}, {}};
+  Pass pass{Metrics(task_->metric_names()), {}, 0, {}};
   sync_.begin_pass(reduce);
   pass.error = error_of([&] {
     for (size_t i = 0; i < quanta.size(); ++i) {
       const data::Batch batch = source(pass_number, i, quanta[i]);
+      pass.skipped_samples += static_cast<int64_t>(batch.skipped.size());
       sync_.begin_quantum({static_cast<int64_t>(i), i + 1 == quanta.size()});
       run_quantum(step, quanta[i], batch, pass);
     }
@@ -106,7 +107,7 @@ void Learner::combine(const Pass& pass, const Votes& votes, StepReport& report, 
   std::vector<int64_t> words = pass.metrics.words();
   const size_t metric_words = words.size();
   words.insert(words.end(), pass.weight.words().begin(), pass.weight.words().end());
-  words.insert(words.end(), {votes.stop, votes.save, pass.error ? 1 : 0});
+  words.insert(words.end(), {votes.stop, votes.save, pass.skipped_samples, pass.error ? 1 : 0});
   largest_bits.assign(sync_.largest_bits().begin(), sync_.largest_bits().end());
 
   using distributed::ReadyEvent, distributed::ReduceOp;
@@ -121,10 +122,15 @@ void Learner::combine(const Pass& pass, const Votes& votes, StepReport& report, 
   if (failed > 0) {
     if (const auto error = runtime_.agree(pass.error)) throw AgreedError(*error);
   }
-  report.votes = {words[words.size() - 3], words[words.size() - 2]};
+  report.votes = {words[words.size() - 4], words[words.size() - 3]};
+  report.skipped_samples = words[words.size() - 2];
   ExactScalar weight;
   std::copy_n(words.begin() + static_cast<ptrdiff_t>(metric_words), ExactScalar::kWords, weight.words().begin());
   report.weight = weight.value();
+  if (report.weight == 0.0 && report.skipped_samples > 0) {
+    throw AgreedError(Error(ErrorKind::data, fmt::format("none of the step's samples counts: {} could not be read", report.skipped_samples), "data.on_error",
+                            "look at the samples that were named before; a disk or folder may be gone"));
+  }
   if (report.weight == 0.0) {
     throw AgreedError(Error(ErrorKind::data, "the samples of the step weigh nothing, so that their loss has no mean", "task.class_weights",
                             "give the classes that occur a weight above 0, or raise batch.global_samples"));
@@ -167,7 +173,7 @@ void Learner::diagnose_quantum(int64_t step, int64_t quantum, const data::Batch&
   for (const auto& [name, tensor] : batch.tensors) {
     if (tensor.dtype() == DType::f32 && !ops::all_finite(tensor)) fail("tensor '" + name + "' of the data");
   }
-  Pass pass{Metrics(task_->metric_names()), {}, {}};
+  Pass pass{Metrics(task_->metric_names()), {}, 0, {}};
   nn::ForwardContext context(true, seed_, step, quantum);
   context.check_outputs();
   const QuantumLoss loss = task_->train(batch, context, pass.metrics);

@@ -31,6 +31,7 @@ struct StepReport {
   double weight = 0.0;
   double learning_rate = 0.0;
   double gradient_norm = 0.0;
+  int64_t skipped_samples = 0;  ///< of all ranks
   int passes = 1;  ///< more than 1: the step was replayed
   Votes votes;     ///< of all ranks
   distributed::OverlapTimes overlap;
@@ -63,6 +64,7 @@ class Learner {
   struct Pass {
     Metrics metrics;
     ExactScalar weight;
+    int64_t skipped_samples = 0;
     std::optional<Error> error;
   };
 

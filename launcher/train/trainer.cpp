@@ -5,6 +5,7 @@
 #include <sys/resource.h>
 
 #include <algorithm>
+#include <array>
 
 #include "core/base/profiler.h"
 #include "core/checkpoint/export.h"
@@ -13,8 +14,10 @@
 #include "core/config/hash.h"
 #include "core/kernels/kernels.h"
 #include "core/data/dealing.h"
+#include "core/data/classes.h"
 #include "core/data/sampler.h"
 #include "distributed/affinity.h"
+#include "launcher/job/prepare.h"
 #include "launcher/job/together.h"
 #include "launcher/report/summary.h"
 #include "launcher/train/stop_signal.h"
@@ -27,6 +30,7 @@ using Clock = std::chrono::steady_clock;
 
 /// The step of the last evaluation before a checkpoint: a stop puts off the one that was due, the resumed run makes up for it.
 constexpr const char* kEvaluatedKey = "last_evaluation_step";
+constexpr const char* kSkippedKey = "skipped_samples";
 
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
@@ -51,6 +55,7 @@ Trainer::Trainer(Job job, const config::KindRegistry& registry, const TrainOptio
     const auto folder = options.profile->empty() ? folder_.path() / "profile" : std::filesystem::path(*options.profile);
     profile_ = std::make_unique<ProfileReport>(folder, options.profile_steps, runtime_);
   }
+  prepare_data(runtime_, recipe().data, std::array{std::string("train"), recipe().evaluate.split});
   together(runtime_, [&] { build(); });
   on_rank_0(runtime_, [&] { checkpoint::remove_leftovers(folder_.checkpoints()); });
   restore(options, registry);
@@ -70,6 +75,7 @@ void Trainer::build() {
     throw Error(ErrorKind::usage, fmt::format("{} samples are less than one batch of {}", train_data_->samples(), r.batch.global_samples),
                 "batch.global_samples", "lower it or train more epochs");
   }
+  sampler_ = make_sampler();
   quanta_ = data::deal_quanta(r.sync.dealing == "strided" ? data::Dealing::strided : data::Dealing::contiguous, r.batch.quanta(),
                               runtime_.size(), runtime_.rank());
   learner_ = std::make_unique<Learner>(r, recipes::make_task(r), total_steps_, runtime_);
@@ -78,6 +84,14 @@ void Trainer::build() {
     checkpoint::import_weights(learner_->weights(), *r.init.weights, r.init);
     learner_->restored();
   }
+}
+
+std::shared_ptr<const data::Sampler> Trainer::make_sampler() const {
+  const auto seed = static_cast<uint64_t>(recipe().run.seed);
+  if (!recipe().data.balanced) return std::make_shared<data::PermutationSampler>(train_data_->samples(), seed);
+  const std::vector<int32_t> labels = train_data_->labels();
+  if (labels.empty()) throw Error(ErrorKind::usage, "samples without a class cannot be balanced", "data.balanced", "set it to false");
+  return std::make_shared<data::BalancedSampler>(labels, seed);
 }
 
 void Trainer::restore(const TrainOptions& options, const config::KindRegistry& registry) {
@@ -108,6 +122,8 @@ void Trainer::restore(const TrainOptions& options, const config::KindRegistry& r
   earlier_wall_s_ = found->manifest.wall_s;
   const auto evaluated = found->manifest.state.find(kEvaluatedKey);
   if (evaluated != found->manifest.state.end()) last_evaluation_step_ = std::get<int64_t>(evaluated->second);
+  const auto skipped = found->manifest.state.find(kSkippedKey);
+  if (skipped != found->manifest.state.end()) skipped_samples_ = std::get<int64_t>(skipped->second);
   if (first()) fmt::print("resumed from {} (step {})\n", found->path.string(), steps_done_);
 }
 
@@ -180,8 +196,7 @@ int Trainer::run() {
 void Trainer::start_loader() {
   const config::Recipe& r = recipe();
   const auto seed = static_cast<uint64_t>(r.run.seed);
-  loader_ = std::make_unique<data::Loader>(train_data_, std::make_shared<data::PermutationSampler>(train_data_->samples(), seed),
-                                           geometry_of(r), seed);
+  loader_ = std::make_unique<data::Loader>(train_data_, sampler_, geometry_of(r), seed, on_error_of(r.data));
   loader_->start(steps_done_, total_steps_, [quanta = quanta_](int64_t) { return quanta; },
                  {static_cast<int>(r.data.workers), static_cast<int>(r.data.prefetch_quanta)});
 }
@@ -195,15 +210,18 @@ StepReport Trainer::run_step() {
   runtime_.set_step(step);
   const auto source = [&](int64_t pass, size_t, int64_t quantum) {
     const ProfileScope waiting(Phase::data_wait, "next batch");
-    return pass == 0 ? loader_->next() : loader_->load(step, quantum);
+    data::Batch batch = pass == 0 ? loader_->next() : loader_->load(step, quantum);
+    skipped_log_.add(batch.skipped);
+    return batch;
   };
   const StepReport report = learner_->step(step, quanta_, source, votes());
   ++steps_done_;
   last_loss_ = report.metrics.mean(0);
   last_weight_ = report.weight;
+  skipped_samples_ += report.skipped_samples;
   reporter_->step({steps_done_, epochs_done(), &report.metrics, report.learning_rate, report.gradient_norm, recipe().batch.global_samples,
                    seconds_since(start), loader_->waited_s() - waited_before_s, report.overlap.communicating_s, report.overlap.exposed_s,
-                   report.passes});
+                   report.passes, report.skipped_samples});
   return report;
 }
 
@@ -244,6 +262,7 @@ NamedValues Trainer::evaluate_as(const std::string& kind) {
   const Evaluator::Result result = evaluator_->run(learner_->task());
   NamedValues values;
   for (size_t i = 0; i < result.metrics.names().size(); ++i) values.emplace_back(result.metrics.names()[i], result.metrics.mean(i));
+  if (result.skipped_samples > 0) values.emplace_back("skipped_samples", static_cast<double>(result.skipped_samples));
   reporter_->evaluation(kind, steps_done_, recipe().evaluate.split, values);
   return values;
 }
@@ -284,6 +303,7 @@ checkpoint::Manifest Trainer::make_manifest() const {
   manifest.saved_at_s = std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
   manifest.wall_s = wall_s();
   manifest.state[kEvaluatedKey] = last_evaluation_step_;
+  manifest.state[kSkippedKey] = skipped_samples_;
   return manifest;
 }
 
@@ -306,6 +326,8 @@ int Trainer::finish(const std::string& status, int exit_status) {
     summary.evaluation_ema = last_average_evaluation_;
     summary.samples_per_s = reporter_->samples_per_s();
     summary.step_ms_median = reporter_->step_ms_median();
+    summary.data_wait_share = reporter_->data_wait_share();
+    summary.skipped_samples = skipped_samples_;
     summary.wall_s = wall_s();
     summary.peak_memory_bytes = peak[0];
     write_summary(folder_.summary(), summary);

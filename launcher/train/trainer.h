@@ -13,6 +13,7 @@
 #include "launcher/report/model_report.h"
 #include "launcher/report/profile.h"
 #include "launcher/report/reporter.h"
+#include "launcher/report/skipped_log.h"
 #include "launcher/train/checkpoints.h"
 #include "launcher/train/evaluator.h"
 #include "launcher/train/learner.h"
@@ -37,6 +38,7 @@ class Trainer {
 
  private:
   void build();
+  std::shared_ptr<const data::Sampler> make_sampler() const;
   void restore(const TrainOptions& options, const config::KindRegistry& registry);
   void check_same_run(const checkpoint::Manifest& manifest, const TrainOptions& options, const config::KindRegistry& registry) const;
   void set_aside_checkpoints() const;
@@ -65,6 +67,7 @@ class Trainer {
   distributed::Runtime& runtime_;
   RunFolder folder_;
   std::shared_ptr<const data::Dataset> train_data_, evaluation_data_;
+  std::shared_ptr<const data::Sampler> sampler_;
   std::vector<int64_t> quanta_;  // of this rank, in every step
   int64_t total_steps_ = 0, steps_done_ = 0;
   std::unique_ptr<Learner> learner_;
@@ -78,6 +81,8 @@ class Trainer {
 
   std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now(), last_save_ = started_;
   double earlier_wall_s_ = 0.0;
+  int64_t skipped_samples_ = 0;  // in training, also before a resume
+  SkippedLog skipped_log_;
   double last_loss_ = 0.0;
   double last_weight_ = 0.0;  // of the last step: what its gradients' sum is divided by
   NamedValues last_evaluation_, last_average_evaluation_;

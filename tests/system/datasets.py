@@ -3,10 +3,13 @@
 
 import array
 import gzip
+import io
 import json
 import random
 import struct
 import sys
+import tarfile
+import zlib
 
 CLASSES = 5
 
@@ -81,3 +84,52 @@ def write_tensors(path, samples=120, features=12, scales=None):
         "inputs": ("F32", (samples, features), little_endian("f", inputs)),
         "targets": ("I64", (samples,), little_endian("q", targets))}))
     return path
+
+
+def png_bytes(rows):
+    """A PNG file; rows: lists of (red, green, blue)."""
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+    body = b"".join(b"\0" + bytes(value for pixel in row for value in pixel) for row in rows)
+    header = struct.pack(">IIBBBBB", len(rows[0]), len(rows), 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(body)) + chunk(b"IEND", b"")
+
+
+def photo(label, source, side=12):
+    """A noisy patch of the class's colour."""
+    colour = [(label * 53 + shift) % 256 for shift in (0, 90, 180)]
+    return png_bytes([[tuple((value * 3 + source.randrange(256)) // 4 for value in colour) for _ in range(side)] for _ in range(side)])
+
+
+def write_photos(root, samples=60):
+    """Class folders root/train and root/val, the classes of unequal size."""
+    source = random.Random(samples)
+    for split, count in (("train", samples), ("val", samples // 3)):
+        for i in range(count):
+            label = min(source.randrange(2 * CLASSES), CLASSES - 1)
+            path = root / split / f"class_{label}" / f"{i:03}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(photo(label, source))
+    return root
+
+
+def write_shard(path, samples):
+    """samples: (key, bytes of the image, class) each."""
+    with tarfile.open(path, "w") as tar:
+        for key, image, label in samples:
+            for ending, data in (("png", image), ("cls", str(label).encode())):
+                member = tarfile.TarInfo(f"{key}.{ending}")
+                member.size = len(data)
+                tar.addfile(member, io.BytesIO(data))
+    return path
+
+
+def shards_of_folders(root, out, each=25):
+    """The images of write_photos(), in their order, as shards train-0.tar, ... and val-0.tar, ..."""
+    out.mkdir(parents=True, exist_ok=True)
+    for split in ("train", "val"):
+        files = sorted((root / split).rglob("*.png"))
+        samples = [(f"{i:04}", file.read_bytes(), int(file.parent.name[-1])) for i, file in enumerate(files)]
+        for number, begin in enumerate(range(0, len(samples), each)):
+            write_shard(out / f"{split}-{number}.tar", samples[begin:begin + each])
+    return out

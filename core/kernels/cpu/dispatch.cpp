@@ -25,7 +25,8 @@ namespace {
         cpu::convolution_kernels(), cpu::isa::pooling_kernels(), cpu::isa::loss_kernels(),               \
         cpu::isa::normalisation_kernels(), cpu::isa::optimizer_kernels(), cpu::isa::summation_kernels(), \
         cpu::isa::softmax_kernels(), cpu::isa::embedding_kernels(), cpu::isa::arithmetic_kernels(),      \
-        cpu::isa::reduction_kernels(), cpu::isa::gather_kernels(), cpu::isa::bin_pooling_kernels()       \
+        cpu::isa::reduction_kernels(), cpu::isa::gather_kernels(), cpu::isa::bin_pooling_kernels(),      \
+        cpu::isa::resample_kernels()                                                                     \
   }
 
 struct Choice {

@@ -62,6 +62,7 @@ TEST_F(Cifar10Test, PlanesBecomeNormalisedChannelsLast) {
   const std::shared_ptr<const Dataset> dataset = open_cifar10(settings(), "train");
   ASSERT_EQ(dataset->samples(), 7);
   EXPECT_EQ(dataset->classes(), 10);
+  EXPECT_EQ(dataset->labels(), (std::vector<int32_t>{0, 1, 2, 3, 4, 5, 6}));
   EXPECT_TRUE(dataset->fields()[0].image);
   EXPECT_EQ(dataset->fields()[0].shape, (Shape{3, 32, 32}));
   const Batch batch = *EvaluationLoader(dataset, 7, 1, 0).next();

@@ -94,6 +94,7 @@ TEST_F(IdxTest, ReadsAndNormalises) {
   with.std = 0.25;
   const auto dataset = open_idx(with, "train");
   EXPECT_EQ(dataset->samples(), 5);
+  EXPECT_EQ(dataset->labels().size(), 5u);
   EXPECT_EQ(dataset->classes(), 10);
   EXPECT_EQ(dataset->fields()[0].shape, (Shape{1, 2, 3}));
   EXPECT_TRUE(dataset->fields()[0].image);

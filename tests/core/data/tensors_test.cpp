@@ -82,10 +82,12 @@ TEST_F(TensorsTest, DTypesAreConverted) {
   EXPECT_EQ(first_batch(2).at("inputs").data<float>()[1], 255.0f);
   EXPECT_EQ(first_batch(2).at("targets").data<float>()[5], 5.0f);
   EXPECT_FALSE(open_tensors(settings(), "train")->classes().has_value());
+  EXPECT_TRUE(open_tensors(settings(), "train")->labels().empty());
 
   write({{"inputs", counting<int32_t>({3, 4})}, {"targets", counting<uint8_t>({3})}});  // tokens
   EXPECT_EQ(first_batch(3).at("inputs").data<int64_t>()[11], 11);
   EXPECT_EQ(first_batch(3).at("targets").data<int64_t>()[2], 2);
+  EXPECT_EQ(open_tensors(settings(), "train")->labels(), (std::vector<int32_t>{0, 1, 2}));
 }
 
 TEST_F(TensorsTest, NonFiniteInputsPass) {

@@ -43,6 +43,25 @@ void run_reductions(const InstructionSet& tables, const float* x, std::vector<Te
   tables.bin_pooling.average_forward({{1, kColumns, kRows, 1, 2, 1, rows, column}, x, add(out, 2 * kColumns)});
 }
 
+/// Both passes and the conversion, one after the other; `x` gives bytes and weights.
+void run_resampling(const InstructionSet& tables, const float* x, std::vector<Tensor>& out) {
+  constexpr int64_t kOutWidth = 29, kGroups = 2, kStrideBytes = 3 * kOutWidth + 1, kPixels = 40;
+  std::vector<uint8_t> source(kRows * kPixels * 3 + 16), across(kRows * kStrideBytes + 16), down(3 * kOutWidth);
+  for (size_t i = 0; i < source.size(); ++i) source[i] = static_cast<uint8_t>(x[i % (kRows * kColumns)] * 127.0f + 128.0f);
+  std::vector<int32_t> first(kOutWidth), weights(kRows);
+  std::vector<int16_t> packed(kOutWidth * kGroups * 2 * kTapGroup);
+  for (size_t i = 0; i < first.size(); ++i) first[i] = static_cast<int32_t>(i);
+  for (size_t i = 0; i < packed.size(); ++i) packed[i] = static_cast<int16_t>(x[i] * 900.0f + (i / kTapGroup % 2 == 0 ? 300.0f : 1000.0f));
+  for (size_t i = 0; i < weights.size(); ++i) weights[i] = static_cast<int32_t>(x[i] * 200'000.0f + 60'000.0f);
+  tables.resample.across({kRows, kOutWidth, kGroups, first.data(), packed.data(), source.data(), kPixels * 3, across.data(), kStrideBytes});
+  tables.resample.down({3 * kOutWidth, kRows, weights.data(), across.data(), kStrideBytes, down.data()});
+  tables.resample.normalise({kOutWidth, {0.3f, 0.7f, 1.1f}, {-1.0f, 0.0f, 2.0f}, down.data(), add(out, 3 * kOutWidth)});
+  for (int64_t row = 0; row < kRows; ++row) {
+    const uint8_t* bytes = across.data() + row * kStrideBytes;
+    tables.resample.normalise({kOutWidth, {1, 1, 1}, {0, 0, 0}, bytes, add(out, 3 * kOutWidth)});
+  }
+}
+
 std::vector<Tensor> run(const InstructionSet& tables) {
   constexpr int64_t kElements = kRows * kColumns;
   const Tensor x = random_tensor({kElements}, 1), dy = random_tensor({kElements}, 2), weight = random_tensor({kColumns}, 3);
@@ -75,6 +94,7 @@ std::vector<Tensor> run(const InstructionSet& tables) {
   }
   run_arithmetic(tables, px, pdy, out);
   run_reductions(tables, px, out);
+  run_resampling(tables, px, out);
   std::vector<int64_t> targets(kRows, 5);
   const CrossEntropyTargets arguments{targets.data(), -1, 0.1f, nullptr};
   float* probabilities = add(out, kElements);

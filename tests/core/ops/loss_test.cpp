@@ -133,5 +133,33 @@ TEST(Losses, RefuseWhatDoesNotFit) {
   EXPECT_NE(test::error_of([&] { ops::smooth_absolute_error(x, soft_targets(), 0.0); }).find("beta"), std::string::npos);
 }
 
+TEST(CrossEntropy, RowWeightsScaleLossWeightAndGradient) {
+  const float weights[] = {0.5f, 1.0f, 0.0f, 2.0f};
+  const std::vector<int64_t> targets = {3, 1, 99, 4};
+  const ops::CrossEntropyOptions plain{0.1, class_weights(), {}};
+  ops::CrossEntropyOptions weighted = plain;
+  weighted.row_weights = Tensor::of<float>(weights, {4});
+  const auto gradient_of = [](const Tensor& x, const std::vector<int64_t>& classes, const ops::CrossEntropyOptions& options, ops::LossSum& loss) {
+    const Tensor gradient = Tensor::zeros(x.shape());
+    const std::vector<std::shared_ptr<Leaf>> leaves = {std::make_shared<Leaf>(0, gradient)};
+    loss = ops::cross_entropy(Variable(x, leaves[0]), Tensor::of<int64_t>(classes, {static_cast<int64_t>(classes.size())}), options);
+    autograd::Engine().backward(loss.sum, leaves);
+    return gradient;
+  };
+  ops::LossSum all;
+  const Tensor gradient = gradient_of(logits(), targets, weighted, all);
+  double sum = 0.0, weight = 0.0;
+  for (int64_t row = 0; row < 4; ++row) {
+    ops::LossSum own;
+    const double factor = static_cast<double>(weights[row]);
+    const Tensor one = gradient_of(contiguous(logits().narrow(0, row, 1)), {row == 2 ? 0 : targets[static_cast<size_t>(row)]}, plain, own);
+    sum += factor * static_cast<double>(own.sum.value().data<float>()[0]);
+    weight += factor * own.weight;
+    for (int64_t c = 0; c < 5; ++c) EXPECT_NEAR(gradient.data<float>()[row * 5 + c], factor * static_cast<double>(one.data<float>()[c]), 1e-6);
+  }
+  EXPECT_NEAR(static_cast<double>(all.sum.value().data<float>()[0]), sum, 1e-5);
+  EXPECT_EQ(all.weight, weight);
+}
+
 }  // namespace
 }  // namespace tessera

@@ -33,6 +33,12 @@ Distribution distribution_of(const CrossEntropyTargets& targets, const Smoothing
   return {smoothing.kept * weight, smoothing.uniform, smoothing.kept * weight + smoothing.uniform_total};
 }
 
+/// 0 where a row counts nothing, so that it is passed over.
+double row_weight(const CrossEntropyTargets& targets, int64_t row) {
+  if (targets.classes[row] == targets.ignored) return 0.0;
+  return targets.row_weights ? static_cast<double>(targets.row_weights[row]) : 1.0;
+}
+
 /// Sum of w[c] * (row[c] - largest).
 double weighted_distances(const float* row, float largest, const float* weights, int64_t classes) {
   if (!weights) return row_sum(classes, [=](auto kind, int64_t c) { return load<decltype(kind)>(row + c) - largest; });
@@ -44,7 +50,8 @@ double forward_row(const CrossEntropyForward& args, const Smoothing& smoothing, 
   const int64_t target = args.targets.classes[row], classes = args.classes;
   const float* logits = args.logits + row * classes;
   float* probabilities = args.probabilities ? args.probabilities + row * classes : nullptr;
-  if (target == args.targets.ignored) return 0.0;
+  const double weight = row_weight(args.targets, row);
+  if (weight == 0.0) return 0.0;
   const float largest = row_maximum(logits, classes);
   const double sum = exponentials(logits, largest, classes, probabilities);
   if (probabilities) {
@@ -55,7 +62,7 @@ double forward_row(const CrossEntropyForward& args, const Smoothing& smoothing, 
   const Distribution q = distribution_of(args.targets, smoothing, target);
   double expected = q.at_target * (static_cast<double>(logits[target]) - static_cast<double>(largest));
   if (q.uniform > 0.0) expected += q.uniform * weighted_distances(logits, largest, args.targets.weights, classes);
-  return q.total * std::log(sum) - expected;
+  return weight * (q.total * std::log(sum) - expected);
 }
 
 void cross_entropy_forward(const CrossEntropyForward& args) {
@@ -71,13 +78,14 @@ void backward_row(const CrossEntropyBackward& args, const Smoothing& smoothing, 
   const int64_t target = args.targets.classes[row], classes = args.classes;
   const float *probabilities = args.probabilities + row * classes, *weights = args.targets.weights;
   float* dlogits = args.dlogits + row * classes;
-  if (target == args.targets.ignored) {
+  const double weight = row_weight(args.targets, row);
+  if (weight == 0.0) {
     for (int64_t c = 0; c < classes; ++c) dlogits[c] = 0.0f;
     return;
   }
   const Distribution q = distribution_of(args.targets, smoothing, target);
   const auto total = static_cast<float>(q.total), uniform = static_cast<float>(q.uniform);
-  const float scale = *args.scale, factor = total * scale, taken = uniform * scale;
+  const float scale = *args.scale * static_cast<float>(weight), factor = total * scale, taken = uniform * scale;
   if (uniform == 0.0f) {
 #pragma GCC ivdep
     for (int64_t c = 0; c < classes; ++c) dlogits[c] = probabilities[c] * factor;

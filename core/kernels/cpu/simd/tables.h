@@ -21,6 +21,7 @@
   ReductionKernels reduction_kernels();                                        \
   GatherKernels gather_kernels();                                              \
   BinPoolingKernels bin_pooling_kernels();                                     \
+  ResampleKernels resample_kernels();                                          \
   TileKernels tile_kernels();                                                  \
   WinogradKernels winograd_kernels();                                          \
   void add_bias(int64_t rows, int64_t columns, const float* bias, float* out); \

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+// A data set of image files with a class each, wherever the files lie.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/data/classes.h"
+#include "core/data/dataset.h"
+#include "core/data/image/transform.h"
+
+namespace tessera::data {
+
+/// Encoded images by index. Thread-safe.
+class ImageStore {
+ public:
+  virtual ~ImageStore() = default;
+
+  virtual int64_t samples() const = 0;
+  virtual int32_t label(int64_t index) const = 0;
+  virtual uint64_t size_bytes(int64_t index) const = 0;
+  /// The whole file. Throws Error(data).
+  virtual std::vector<std::byte> read(int64_t index) const = 0;
+  /// For errors: the file, or shard:member.
+  virtual std::string place(int64_t index) const = 0;
+  virtual std::vector<std::string> class_names() const { return {}; }
+};
+
+/// A split of a store.
+struct ImageSplit {
+  std::shared_ptr<const ImageStore> store;
+  std::string name;             ///< "train" is augmented in training
+  std::vector<int64_t> chosen;  ///< indices into the store
+  int64_t classes = 0;          ///< labels are below it
+};
+
+/// All labels of a store.
+std::vector<int32_t> labels_of(const ImageStore& store);
+
+/// The number of classes: `classes`, or, where that is 0, as many as the labels show. Throws Error(data) naming `where` and a sample: labels that are
+/// not below `classes`; with 0, a class below the largest that no sample has.
+int64_t count_classes(const ImageStore& store, int64_t classes, std::string_view where);
+
+/// What `data.holdout` makes of the store of split "train"; all of it where nothing is held out.
+std::vector<int64_t> choose(const ImageStore& store, const HoldoutConfig& holdout, bool held_out);
+
+/// `inputs` f32 images [3, height, width], `targets` i64 [].
+std::unique_ptr<Dataset> open_images(ImageSplit split, const ImageTransformConfig& transform);
+
+}  // namespace tessera::data

@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <span>
+#include <string>
+
+#include "core/config/recipe.h"
+#include "distributed/runtime.h"
+
+namespace tessera::launcher {
+
+/// Collective, before data sets are opened. Rank 0 makes what the splits need on disk (indexes of shards) and shows how far it is; the others wait.
+/// Throws AgreedError.
+void prepare_data(distributed::Runtime& runtime, const config::DataBlock& data, std::span<const std::string> splits);
+
+}  // namespace tessera::launcher

@@ -1,0 +1,191 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Runs the scripts of scripts/data on small archives made like the published ones."""
+
+import hashlib
+import importlib.util
+import io
+import pathlib
+import struct
+import subprocess
+import sys
+import tarfile
+import tempfile
+import unittest
+import zipfile
+import zlib
+
+SCRIPTS = pathlib.Path(__file__).resolve().parents[2] / "scripts" / "data"
+SYNSETS = ["n00000003", "n00000001", "n00000002"]  # as meta.mat numbers them, from 1
+HAS_PILLOW = importlib.util.find_spec("PIL") is not None
+
+
+def png(value):
+    """A grey PNG file of 2 x 2 pixels."""
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+    rows = b"".join(b"\0" + bytes([value, value]) for _ in range(2))
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", 2, 2, 8, 0, 0, 0, 0)) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+
+
+def tar_of(files, mode="w"):
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode=mode) as tar:
+        for name, data in files.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(data)
+            tar.addfile(member, io.BytesIO(data))
+    return packed.getvalue()
+
+
+def mat_element(kind, data):
+    return struct.pack("<II", kind, len(data)) + data + b"\0" * (-len(data) % 8)
+
+
+def mat_matrix(matlab_class, *parts):
+    flags, dims, name = mat_element(6, struct.pack("<II", matlab_class, 0)), mat_element(5, struct.pack("<ii", 1, 1)), mat_element(1, b"")
+    return mat_element(14, flags + dims + name + b"".join(parts))
+
+
+def meta_mat():
+    """The synsets in the manner of the development kit: an array of structs, compressed."""
+    names = [b"ILSVRC2012_ID", b"WNID"]
+    values = b""
+    for number, synset in enumerate(SYNSETS, 1):
+        values += mat_matrix(6, struct.pack("<HHBBBB", 2, 1, number, 0, 0, 0)) + mat_matrix(4, mat_element(4, synset.encode("utf-16-le")))
+    lengths = struct.pack("<HHI", 5, 4, 16)
+    packed = zlib.compress(mat_matrix(2, lengths, mat_element(1, b"".join(name.ljust(16, b"\0") for name in names)), values))
+    return b"MATLAB 5.0".ljust(124) + struct.pack("<HH", 0x0100, 0x4d49) + struct.pack("<II", 15, len(packed)) + packed
+
+
+class DataScripts(unittest.TestCase):
+    def setUp(self):
+        self.temporary = tempfile.TemporaryDirectory()
+        self.addCleanup(self.temporary.cleanup)
+        self.folder = pathlib.Path(self.temporary.name)
+
+    def put(self, name, data):
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+        return path
+
+    def script(self, name, *arguments):
+        return subprocess.run([sys.executable, "-B", SCRIPTS / name, *map(str, arguments)], capture_output=True, text=True)
+
+    def succeed(self, name, *arguments):
+        done = self.script(name, *arguments)
+        self.assertEqual(done.returncode, 0, done)
+        return done.stdout
+
+    def refused(self, part, name, *arguments):
+        done = self.script(name, *arguments)
+        self.assertEqual(done.returncode, 1, done)
+        self.assertIn(part, done.stderr)
+        self.assertEqual(len(done.stderr.splitlines()), 1, done.stderr)
+
+    def test_help(self):
+        for name in ("imagenet", "cifar10", "split_folders"):
+            self.assertIn("usage", self.succeed(name, "--help"))
+
+
+class Imagenet(DataScripts):
+    def setUp(self):
+        super().setUp()
+        self.images = {synset: {f"{synset}_{i}.JPEG": png(16 * int(synset[-1]) + i) for i in range(4)} for synset in SYNSETS}
+        self.write_train()
+        self.put("val.tar", tar_of({f"ILSVRC2012_val_{i:08}.JPEG": png(100 + i) for i in (3, 1, 2, 4)}))
+        self.put("devkit.tar.gz", tar_of({"kit/data/meta.mat": meta_mat(), "kit/data/ILSVRC2012_validation_ground_truth.txt": b"1\n2\n3\n1\n"}, "w:gz"))
+
+    def write_train(self):
+        self.put("train.tar", tar_of({f"{synset}.tar": tar_of(files) for synset, files in self.images.items()}))
+
+    def arguments(self, **changes):
+        values = {"train": self.folder / "train.tar", "val": self.folder / "val.tar", "devkit": self.folder / "devkit.tar.gz", "out": self.folder / "out",
+                  "shard-samples": 5, "expect-classes": 3, "expect-train": 12, "expect-val": 4, "jobs": 2, **changes}
+        decode = [] if HAS_PILLOW else ["--no-decode"]
+        return [f"--{name}={value}" for name, value in values.items()] + decode
+
+    def shard(self, name):
+        with tarfile.open(self.folder / "out" / name) as tar:
+            return [(member.name, tar.extractfile(member).read()) for member in tar]
+
+    def test_shards(self):
+        self.succeed("imagenet", *self.arguments())
+        files = [file for number in range(3) for file in self.shard(f"imagenet-train-{number:06}.tar")]
+        self.assertEqual(len(files), 24)
+        self.assertEqual(files[0], ("n00000001/n00000001_0.jpg", png(16)))
+        self.assertEqual([data for name, data in files if name.endswith(".cls")], [b"0"] * 4 + [b"1"] * 4 + [b"2"] * 4)
+        val = self.shard("imagenet-val-000000.tar")
+        self.assertEqual([name for name, _ in val[::2]], [f"ILSVRC2012_val_{i:08}.jpg" for i in (1, 2, 3, 4)])
+        self.assertEqual([data for _, data in val[1::2]], [b"2", b"0", b"1", b"2"])
+        self.assertEqual((self.folder / "out/classes.txt").read_text().split(), sorted(SYNSETS))
+
+    def test_a_run_goes_on_where_it_was(self):
+        self.succeed("imagenet", *self.arguments())
+        kept, lost = (self.folder / "out" / f"imagenet-train-{number:06}.tar" for number in (0, 1))
+        before, bytes_before = kept.stat().st_mtime_ns, lost.read_bytes()
+        lost.unlink()
+        self.assertIn("1 of them written now", self.succeed("imagenet", *self.arguments()))
+        self.assertEqual(kept.stat().st_mtime_ns, before)
+        self.assertEqual(lost.read_bytes(), bytes_before)
+
+    def test_counts_are_checked(self):
+        self.refused("it has 12 images, not 13", "imagenet", *self.arguments(**{"expect-train": 13}))
+        self.refused("it has 3 classes, not 1000", "imagenet", *self.arguments(**{"expect-classes": 1000}))
+        self.refused("validation classes", "imagenet", *self.arguments(**{"expect-val": 5}))
+
+    def test_archives_that_are_cut_short(self):
+        path = self.folder / "train.tar"
+        path.write_bytes(path.read_bytes()[:9000])
+        self.assertEqual(self.script("imagenet", *self.arguments()).returncode, 1)
+        self.write_train()
+        path = self.put("devkit.tar.gz", tar_of({"data/meta.mat": meta_mat()[:200]}, "w:gz"))
+        self.refused("there is no meta.mat or no", "imagenet", *self.arguments())
+
+    @unittest.skipUnless(HAS_PILLOW, "needs python3-pil, as the check itself does")
+    def test_every_image_is_decoded(self):
+        self.images[SYNSETS[0]]["broken.JPEG"] = png(1)[:43]
+        self.write_train()
+        self.refused("image n00000003/broken cannot be decoded", "imagenet", *self.arguments(**{"expect-train": 13}))
+
+
+class Others(DataScripts):
+    def test_cifar10(self):
+        names = [f"data_batch_{i}.bin" for i in range(1, 6)] + ["test_batch.bin"]
+        archive = self.put("c.tar.gz", tar_of({f"cifar-10-batches-bin/{name}": name.encode().ljust(20) for name in names}, "w:gz"))
+        md5 = hashlib.md5(archive.read_bytes()).hexdigest()
+        out = self.folder / "out"
+        self.refused("its md5 sum is", "cifar10", archive, f"--out={out}")
+        self.refused("there is no data_batch_1.bin of 21 bytes", "cifar10", archive, f"--out={out}", f"--md5={md5}", "--file-bytes=21")
+        self.succeed("cifar10", archive, f"--out={out}", f"--md5={md5}", "--file-bytes=20")
+        self.assertEqual((out / "test_batch.bin").read_bytes(), b"test_batch.bin".ljust(20))
+
+    def rows(self, path):
+        return [line.rsplit(" ", 1) for line in path.read_text().splitlines()]
+
+    def test_given_splits_of_a_zip(self):
+        with zipfile.ZipFile(self.folder / "h.zip", "w") as file:
+            for name in ("train/bees/1.jpg", "train/ants/2.jpg", "val/ants/3.jpg", "val/bees/4.jpg"):
+                file.writestr("hymenoptera_data/" + name, b"x")
+        self.succeed("split_folders", self.folder / "h.zip", f"--out={self.folder / 'out'}")
+        root = self.folder / "out/hymenoptera_data"
+        self.assertEqual(self.rows(root / "train.txt"), [["train/ants/2.jpg", "0"], ["train/bees/1.jpg", "1"]])
+        self.assertEqual(self.rows(root / "val.txt"), [["val/ants/3.jpg", "0"], ["val/bees/4.jpg", "1"]])
+        self.assertTrue((root / "train/bees/1.jpg").is_file())
+
+    def test_stratified_splits(self):
+        for label, count in (("a", 10), ("b", 25)):
+            for i in range(count):
+                self.put(f"x/{label}/{i} x.png", b"")
+        self.succeed("split_folders", self.folder / "x", f"--out={self.folder / 'lists'}", "--val-share=0.2")
+        val, train = self.rows(self.folder / "lists/val.txt"), self.rows(self.folder / "lists/train.txt")
+        self.assertEqual([label for _, label in val], ["0"] * 2 + ["1"] * 5)
+        self.assertEqual(len(train), 28)
+        self.assertEqual(len({name for name, _ in val + train}), 35)
+        self.put("x/c/readme.txt", b"")
+        self.refused("there are no images in it", "split_folders", self.folder / "x")
+
+
+if __name__ == "__main__":
+    unittest.main()
