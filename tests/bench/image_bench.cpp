@@ -10,6 +10,7 @@
 #include <functional>
 #include <limits>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/base/file.h"
@@ -66,7 +67,7 @@ class Bench {
       });
     }
     run_transforms();
-    run_operations(out);
+    run_operations(std::move(out));
   }
 
  private:

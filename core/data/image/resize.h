@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Antialiased resizing with the bits of Pillow's Image.resize: the filter is widened by the scale, rows come first and are rounded to 8 bits, then
-// columns; weights have 22 fractional bits.
+// columns; weights have 22 fractional bits. (Pillow 13 takes columns first where the height shrinks much more than the width: there it differs by 1.)
 #pragma once
 
 #include <cstdint>

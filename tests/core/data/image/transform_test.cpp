@@ -107,7 +107,7 @@ TEST(ImageTransform, ScaledDecodingGivesAboutTheSamePixels) {
   const ImageTransform scaled(config_of("{" + keys + "}"), "train"), full(config_of("{" + keys + ", scaled_decode: false}"), "train");
   const std::vector<float> a = apply(scaled, "444.jpeg", 0, kTraining), b = apply(full, "444.jpeg", 0, kTraining);
   EXPECT_NE(a, b);
-  for (size_t i = 0; i < a.size(); ++i) EXPECT_NEAR(a[i], b[i], 0.06) << i;
+  for (size_t i = 0; i < a.size(); ++i) EXPECT_NEAR(a[i], b[i], 0.1) << i;
 }
 
 TEST(ImageTransform, OnePixelImagesAndTurnedImagesWork) {
