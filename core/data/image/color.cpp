@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
-#include <numeric>
 #include <vector>
 
 namespace tessera::data {
@@ -63,24 +62,20 @@ struct Planes {
   }
 };
 
-/// change(planes, pixels in them) for all pixels, whose new numbers replace the old ones.
-template <typename Change>
-void for_planes(Image& image, Change change) {
+/// use(planes, index of the first pixel, pixels) for all pixels, kPixels at a time; those that the last planes lack are black.
+template <typename Use>
+void for_planes(const Image& image, Use use) {
   const int64_t pixels = image.height() * image.width();
   Planes planes;
   int64_t at = 0;
   for (; at + Planes::kPixels <= pixels; at += Planes::kPixels) {
     planes.load(image.pixels() + at * 3);
-    change(planes, Planes::kPixels);
-    planes.store(image.pixels() + at * 3);
+    use(planes, at, Planes::kPixels);
   }
   std::array<uint8_t, Planes::kPixels * 3> rest{};
-  const auto rest_bytes = static_cast<size_t>((pixels - at) * 3);
-  std::memcpy(rest.data(), image.pixels() + at * 3, rest_bytes);
+  std::memcpy(rest.data(), image.pixels() + at * 3, static_cast<size_t>((pixels - at) * 3));
   planes.load(rest.data());
-  change(planes, pixels - at);
-  planes.store(rest.data());
-  std::memcpy(image.pixels() + at * 3, rest.data(), rest_bytes);
+  use(planes, at, pixels - at);
 }
 
 std::array<Histogram, 3> histograms_of(const Image& image) {
@@ -170,10 +165,12 @@ void adjust_brightness(Image& image, double factor) {
 
 void adjust_contrast(Image& image, double factor) {
   int64_t sum = 0;
-  for_planes(image, [&](const Planes& planes, int64_t pixels) {
+  for_planes(image, [&](const Planes& planes, int64_t, int64_t) {
     std::array<float, Planes::kPixels> grey;
     planes.grey(grey);
-    sum += static_cast<int64_t>(std::accumulate(grey.begin(), grey.begin() + pixels, 0.0f));  // exact: below 2^24
+    int32_t part = 0;
+    for (const float value : grey) part += static_cast<int32_t>(value);
+    sum += part;
   });
   const auto mean = static_cast<float>(static_cast<double>(sum) / static_cast<double>(image.height() * image.width()));
   const auto scale = static_cast<float>(factor), rest = mean * static_cast<float>(1.0 - factor);
@@ -182,12 +179,15 @@ void adjust_contrast(Image& image, double factor) {
 
 void adjust_saturation(Image& image, double factor) {
   const auto scale = static_cast<float>(factor), rest = static_cast<float>(1.0 - factor);
-  for_planes(image, [&](Planes& planes, int64_t) {
+  for_planes(image, [&](Planes& planes, int64_t at, int64_t pixels) {
     std::array<float, Planes::kPixels> grey;
     planes.grey(grey);
     for (std::array<float, Planes::kPixels>& channel : planes.channels) {
       for (size_t i = 0; i < channel.size(); ++i) channel[i] = channel[i] * scale + grey[i] * rest;
     }
+    std::array<uint8_t, Planes::kPixels * 3> bytes;
+    planes.store(bytes.data());
+    std::memcpy(image.pixels() + at * 3, bytes.data(), static_cast<size_t>(pixels * 3));
   });
 }
 
