@@ -9,8 +9,8 @@
 namespace tessera::data {
 namespace {
 
-/// A row of the map in shares of half a side, with the roundings of torch.nn.functional.grid_sample: they decide which of two equally near pixels is
-/// taken.
+/// A row of the map in shares of half a side, with the roundings of torch.nn.functional.grid_sample: they decide which of two equally near
+/// pixels is taken.
 struct GridRow {
   float x, y, one, half;
   GridRow(double a, double b, double c, int64_t side) : half(static_cast<float>(side) * 0.5f) {

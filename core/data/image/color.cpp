@@ -23,8 +23,8 @@ ByteTable byte_table(ValueOf value_of) {
 }
 
 void look_up(Image& image, const ByteTable& table) {
-  uint8_t* const pixels = image.pixels();
-  for (size_t i = 0; i < image.size_bytes(); ++i) pixels[i] = table[pixels[i]];
+  uint8_t* const end = image.pixels() + image.size_bytes();
+  for (uint8_t* number = image.pixels(); number != end; ++number) *number = table[*number];
 }
 
 /// A table for each channel.
@@ -132,7 +132,8 @@ std::array<float, 3> rgb_of(const Hsv& color) {
   const auto whole = static_cast<int>(sixths);
   const float rest = sixths - static_cast<float>(whole);
   const float v = color.value, sf = color.saturation * rest, pale = 1.0f - color.saturation;
-  const float q = std::clamp((1.0f - sf) * v, 0.0f, 1.0f), t = std::clamp((sf + pale) * v, 0.0f, 1.0f), p = std::clamp(pale * v, 0.0f, 1.0f);
+  const float q = std::clamp((1.0f - sf) * v, 0.0f, 1.0f), t = std::clamp((sf + pale) * v, 0.0f, 1.0f),
+              p = std::clamp(pale * v, 0.0f, 1.0f);
   switch (whole % 6) {
     case 0: return {v, t, p};
     case 1: return {q, v, p};
@@ -148,8 +149,8 @@ void sharpen_row(const uint8_t* above, const uint8_t* here, const uint8_t* below
   constexpr int64_t kStep = Image::kChannels;
 #pragma GCC ivdep
   for (int64_t i = kStep; i < elements - kStep; ++i) {
-    const int sum = above[i - kStep] + above[i] + above[i + kStep] + here[i - kStep] + 5 * here[i] + here[i + kStep] + below[i - kStep] + below[i] +
-                    below[i + kStep];
+    const int sum = above[i - kStep] + above[i] + above[i + kStep] + here[i - kStep] + 5 * here[i] + here[i + kStep] + below[i - kStep] +
+                    below[i] + below[i + kStep];
     const auto blurred = static_cast<float>(static_cast<int>(static_cast<float>(sum) * (1.0f / 13.0f) + 0.5f));  // never near a half
     const auto stored = static_cast<float>(here[i]);
     to[i] = cut(stored + (blurred - stored) * rest);

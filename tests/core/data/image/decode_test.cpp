@@ -63,7 +63,8 @@ TEST(Decode, ExifIsIgnoredUnlessAskedFor) {
 
 /// Every rectangle of a few sizes, at every scale, against the same place of the whole image.
 TEST(Decode, PartsEqualTheWholeImage) {
-  for (const std::string name : {"444.jpeg", "422.jpeg", "420.jpeg", "progressive.jpeg", "grey.jpeg", "cmyk.jpeg", "RGB.png", "lossy.webp"}) {
+  for (const std::string name :
+       {"444.jpeg", "422.jpeg", "420.jpeg", "progressive.jpeg", "grey.jpeg", "cmyk.jpeg", "RGB.png", "lossy.webp"}) {
     const auto bytes = test::golden_file(name);
     const ImageInfo info = inspect(bytes, {}, name);
     for (const int64_t eighths : {8, 4, 2, 1}) {
