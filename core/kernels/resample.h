@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Sums of weighted pixels for resizing 8-bit images of three channels, rounded as Pillow does, and their conversion to f32. Integer arithmetic: the same
-// bits on every instruction set. These use the calling thread only.
+// Sums of weighted pixels for resizing 8-bit images of three channels, rounded as Pillow does, and their conversion to f32. Integer
+// arithmetic: the same bits on every instruction set. These use the calling thread only.
 #pragma once
 
 #include <cstdint>
@@ -12,8 +12,8 @@ inline constexpr int kLowWeightBits = 11;  ///< of a weight that are kept apart 
 inline constexpr int64_t kTapGroup = 4;
 
 /// y[row, i] = sum over k of weight[i, k] * x[row, first[i] + k], rounded and cut to 0..255.
-/// `weights` are [out_width, groups, 2, kTapGroup]: of each group of taps the high parts (weight >> kLowWeightBits), then the low ones. x may be read up
-/// to 16 bytes beyond the last pixel that is named, y written up to 1 byte beyond a row: y_stride_bytes > 3 * out_width.
+/// `weights` are [out_width, groups, 2, kTapGroup]: of each group of taps the high parts (weight >> kLowWeightBits), then the low ones. x
+/// may be read up to 16 bytes beyond the last pixel that is named, y written up to 1 byte beyond a row: y_stride_bytes > 3 * out_width.
 struct ResampleAcross {
   int64_t rows, out_width, groups;
   const int32_t* first;  ///< [out_width] pixels

@@ -10,6 +10,7 @@
 #include <functional>
 #include <limits>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/base/file.h"
@@ -66,7 +67,7 @@ class Bench {
       });
     }
     run_transforms();
-    run_operations(out);
+    run_operations(std::move(out));
   }
 
  private:
@@ -75,7 +76,9 @@ class Bench {
     std::vector<float> inputs(static_cast<size_t>(3 * config.size[0] * config.size[1]));
     const auto sample = [&](const char* name, bool training) {
       const ImageTransform transform(config, "train");
-      measure(name, [&](size_t i) { transform.apply(bytes_of(contents_[i]), "bench", static_cast<int64_t>(i), {1, 0, 0, training}, inputs.data()); });
+      measure(name, [&](size_t i) {
+        transform.apply(bytes_of(contents_[i]), "bench", static_cast<int64_t>(i), {1, 0, 0, training}, inputs.data());
+      });
     };
     sample("evaluation sample", false);
     sample("training sample", true);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Any bytes as an image file: refused with a data error of one line, or decoded, and then a part equals that place of the whole. The last byte chooses the
-// part and whether EXIF is obeyed.
+// Any bytes as an image file: refused with a data error of one line, or decoded, and then a part equals that place of the whole. The last
+// byte chooses the part and whether EXIF is obeyed.
 #include <algorithm>
 #include <cstdint>
 #include <cstdio>
@@ -28,11 +28,13 @@ void compare_part(std::span<const std::byte> bytes, const DecodeOptions& options
   const Region needed{top, left, whole.height() - top, std::max<int64_t>((whole.width() - left) / 2, 1)};
   Image image;
   const ImagePart part = decode_part(bytes, options, "fuzz", needed, 8, image);
-  require(part.top <= top && part.left <= left && part.top + image.height() >= top + needed.height && part.left + image.width() >= left + needed.width,
+  require(part.top <= top && part.left <= left && part.top + image.height() >= top + needed.height &&
+              part.left + image.width() >= left + needed.width,
           "the part lacks pixels");
   for (int64_t y = top; y < top + needed.height; ++y) {
     const uint8_t* const got = image.row(y - part.top) + (left - part.left) * Image::kChannels;
-    require(std::memcmp(got, whole.row(y) + left * Image::kChannels, static_cast<size_t>(needed.width * Image::kChannels)) == 0, "another part than of the whole");
+    require(std::memcmp(got, whole.row(y) + left * Image::kChannels, static_cast<size_t>(needed.width * Image::kChannels)) == 0,
+            "another part than of the whole");
   }
 }
 

@@ -2,8 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Makes small image files of every kind, lets Pillow decode and resize them and torchvision change their colours, and writes files and pixels as
 images.safetensors beside this script. Tensors: file/NAME, its bytes, and pixels/NAME, [H, W, 3]; picture, what the following begin with;
-resize/KIND/HEIGHT/WIDTH/LEFT/TOP/RIGHT/BOTTOM; operation/NAME/NUMBER. Run it in an environment that has torch, torchvision, Pillow and safetensors."""
+resize/KIND/HEIGHT/WIDTH/LEFT/TOP/RIGHT/BOTTOM; operation/NAME/NUMBER. Run it in an environment that has torch, torchvision, Pillow
+before 13 (which changed the order of its passes) and safetensors."""
 
+import argparse
 import io
 import pathlib
 import struct
@@ -94,6 +96,9 @@ def operations(pixels):
 
 
 def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path(__file__).parent, help="folder (default: beside this script)")
+    arguments = parser.parse_args()
     tensors = {}
     for name, content in files():
         tensors[f"file/{name}"] = numpy.frombuffer(content, numpy.uint8)
@@ -108,7 +113,7 @@ def main():
             tensors[f"resize/{kind}/{height}/{width}/" + "/".join(map(str, box))] = numpy.array(resized)
     for name, number, result in operations(tensors["picture"]):
         tensors[f"operation/{name}/{number}"] = result.permute(1, 2, 0).contiguous().numpy()
-    save_file(tensors, pathlib.Path(__file__).with_name("images.safetensors"))
+    save_file(tensors, arguments.out / "images.safetensors")
 
 
 if __name__ == "__main__":

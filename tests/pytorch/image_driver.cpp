@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Our side of images.py: runs parts of the image pipeline on request. Reads commands from standard input, words of a line separated by tabs, and answers
-// each with one line that begins with "ok"; the first failure is an error line on standard error, and the end. Pixels are files of raw bytes, H x W x 3.
+// Our side of images.py: runs parts of the image pipeline on request. Reads commands from standard input, words of a line separated by
+// tabs, and answers each with one line that begins with "ok"; the first failure is an error line on standard error, and the end. Pixels are
+// files of raw bytes, H x W x 3.
 //   decode FILE TO                                       answers height, width
 //   part FILE TOP LEFT HEIGHT WIDTH EIGHTHS TO           answers height, width, and the part's top and left
 //   resize FROM HEIGHT WIDTH TOP LEFT BOX_HEIGHT BOX_WIDTH KIND TO_HEIGHT TO_WIDTH TO
@@ -47,9 +48,10 @@ void write_raw(const std::string& path, const void* data, size_t size_bytes) {
 void write_raw(const std::string& path, const Image& image) { write_raw(path, image.pixels(), image.size_bytes()); }
 
 void change(const std::string& name, double number, Image& image) {
-  const std::map<std::string, std::function<void()>> colours = {
-      {"adjust_brightness", [&] { adjust_brightness(image, number); }}, {"adjust_contrast", [&] { adjust_contrast(image, number); }},
-      {"adjust_saturation", [&] { adjust_saturation(image, number); }}, {"adjust_hue", [&] { adjust_hue(image, number); }}};
+  const std::map<std::string, std::function<void()>> colours = {{"adjust_brightness", [&] { adjust_brightness(image, number); }},
+                                                                {"adjust_contrast", [&] { adjust_contrast(image, number); }},
+                                                                {"adjust_saturation", [&] { adjust_saturation(image, number); }},
+                                                                {"adjust_hue", [&] { adjust_hue(image, number); }}};
   if (const auto colour = colours.find(name); colour != colours.end()) return colour->second();
   Image scratch;
   apply_operation(operation_of(name), number, image, scratch);
@@ -76,8 +78,14 @@ class ImageDriver {
     if (command == "resize") {
       image = read_raw(words.at(1), whole(2), whole(3));
       Resizer resizer;
-      resizer.prepare({image.height(), image.width(), {number(4), number(5), number(6), number(7)}, whole(9), whole(10), {0, 0, whole(9), whole(10)},
-                       false, words.at(8) == "bicubic" ? Interpolation::bicubic : Interpolation::bilinear});
+      resizer.prepare({image.height(),
+                       image.width(),
+                       {number(4), number(5), number(6), number(7)},
+                       whole(9),
+                       whole(10),
+                       {0, 0, whole(9), whole(10)},
+                       false,
+                       words.at(8) == "bicubic" ? Interpolation::bicubic : Interpolation::bilinear});
       resizer.resize(image, 0, 0, out);
       write_raw(words.at(11), out);
       return "";
@@ -88,7 +96,8 @@ class ImageDriver {
       write_raw(words.at(6), image);
       return "";
     }
-    if (command == "magnitude") return fmt::format("{:.17g}", magnitude_of(operation_of(words.at(1)), whole(2), whole(3), whole(4), whole(5)));
+    if (command == "magnitude")
+      return fmt::format("{:.17g}", magnitude_of(operation_of(words.at(1)), whole(2), whole(3), whole(4), whole(5)));
     return run_transform(words);
   }
 

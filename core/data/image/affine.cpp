@@ -4,14 +4,13 @@
 #include <cmath>
 #include <cstring>
 #include <numbers>
+#include <vector>
 
 namespace tessera::data {
 namespace {
 
-/// f32 with the roundings of fused multiplication and addition, which decide which of two equally near pixels is taken.
-float fused(float x, float factor, float sum) { return static_cast<float>(static_cast<double>(x) * static_cast<double>(factor) + static_cast<double>(sum)); }
-
-/// A row of the map in shares of half a side, as torch.nn.functional.grid_sample takes positions.
+/// A row of the map in shares of half a side, with the roundings of torch.nn.functional.grid_sample: they decide which of two equally near
+/// pixels is taken.
 struct GridRow {
   float x, y, one, half;
   GridRow(double a, double b, double c, int64_t side) : half(static_cast<float>(side) * 0.5f) {
@@ -19,12 +18,26 @@ struct GridRow {
     y = static_cast<float>(b) / half;
     one = static_cast<float>(c) / half;
   }
-  /// Index of the nearest pixel, which may lie outside.
-  int64_t nearest(float at_x, float at_y) const {
-    const float share = fused(at_y, y, at_x * x) + one;
-    return static_cast<int64_t>(std::nearbyint((share + 1.0f) * half - 0.5f));
+  /// Index of the nearest pixel, which may lie outside. `y_part` is the row's y times its place.
+  int32_t nearest(float at_x, float y_part) const {
+    constexpr float kWholeNumbers = 12582912.0f;  // 1.5 * 2^23: sums have no fraction left
+    const float position = (((at_x * x + y_part) + one) + 1.0f) * half - 0.5f;
+    return static_cast<int32_t>((position + kWholeNumbers) - kWholeNumbers);
   }
 };
+
+/// A row of pixels `to` from the source's places (columns, rows), black for those outside.
+void gather_pixels(const Image& from, const int32_t* columns, const int32_t* rows, uint8_t* to) {
+  const auto height = static_cast<uint32_t>(from.height()), width = static_cast<uint32_t>(from.width());
+  for (int64_t x = 0; x < from.width(); ++x, to += Image::kChannels) {
+    const bool inside = static_cast<uint32_t>(columns[x]) < width && static_cast<uint32_t>(rows[x]) < height;  // negative ones are large
+    if (inside) {
+      std::memcpy(to, from.row(rows[x]) + int64_t{columns[x]} * Image::kChannels, Image::kChannels);
+    } else {
+      std::memset(to, 0, Image::kChannels);
+    }
+  }
+}
 
 }  // namespace
 
@@ -50,18 +63,16 @@ void map_nearest(const Image& from, const AffineMap& map, Image& to) {
   const int64_t height = from.height(), width = from.width();
   const GridRow to_x(map.a, map.b, map.c, width), to_y(map.d, map.e, map.f, height);
   to.resize(height, width);
+  std::vector<int32_t> columns(static_cast<size_t>(width)), rows(static_cast<size_t>(width));
   for (int64_t y = 0; y < height; ++y) {
-    uint8_t* pixel = to.row(y);
     const float at_y = static_cast<float>(y) - static_cast<float>(height - 1) * 0.5f;
-    for (int64_t x = 0; x < width; ++x, pixel += Image::kChannels) {
-      const float at_x = static_cast<float>(x) - static_cast<float>(width - 1) * 0.5f;
-      const int64_t from_x = to_x.nearest(at_x, at_y), from_y = to_y.nearest(at_x, at_y);
-      if (from_x >= 0 && from_x < width && from_y >= 0 && from_y < height) {
-        std::memcpy(pixel, from.row(from_y) + from_x * Image::kChannels, Image::kChannels);
-      } else {
-        std::memset(pixel, 0, Image::kChannels);
-      }
+    const float x_part = at_y * to_x.y, y_part = at_y * to_y.y, left = static_cast<float>(width - 1) * 0.5f;
+    for (int32_t x = 0; x < static_cast<int32_t>(width); ++x) {
+      const float at_x = static_cast<float>(x) - left;
+      columns[static_cast<size_t>(x)] = to_x.nearest(at_x, x_part);
+      rows[static_cast<size_t>(x)] = to_y.nearest(at_x, y_part);
     }
+    gather_pixels(from, columns.data(), rows.data(), to.row(y));
   }
 }
 

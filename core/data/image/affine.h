@@ -6,7 +6,8 @@
 
 namespace tessera::data {
 
-/// From positions in the result to positions in the source, both in pixels from the picture's middle: x' = a x + b y + c, y' = d x + e y + f.
+/// From positions in the result to positions in the source, both in pixels from the picture's middle: x' = a x + b y + c, y' = d x + e y +
+/// f.
 struct AffineMap {
   double a = 1, b = 0, c = 0, d = 0, e = 1, f = 0;
 };

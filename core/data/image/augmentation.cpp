@@ -41,7 +41,8 @@ double jitter_factor(double width, SampleRandom& random) { return random.uniform
 }  // namespace
 
 void ColorJitterConfig::declare(config::Fields& fields) {
-  fields.add("brightness", brightness, {.doc = "factors are drawn from [max(0, 1 - x), 1 + x]; 0: not at all", .minimum = 0, .maximum = 100});
+  fields.add("brightness", brightness,
+             {.doc = "factors are drawn from [max(0, 1 - x), 1 + x]; 0: not at all", .minimum = 0, .maximum = 100});
   fields.add("contrast", contrast, {.doc = "likewise", .minimum = 0, .maximum = 100});
   fields.add("saturation", saturation, {.doc = "likewise", .minimum = 0, .maximum = 100});
   fields.add("hue", hue, {.doc = "the turn is drawn from [-x, x]; 0: not at all", .unit = "circles", .minimum = 0, .maximum = 0.5});
@@ -72,9 +73,9 @@ void check(const RandAugmentConfig& config) {
 }
 
 AugmentOperation operation_of(std::string_view name) {
-  constexpr std::array<std::string_view, kAugmentOperations> kNames = {"Identity", "ShearX",   "ShearY",    "TranslateX", "TranslateY",
-                                                                       "Rotate",   "Brightness", "Color",   "Contrast",   "Sharpness",
-                                                                       "Posterize", "Solarize", "AutoContrast", "Equalize"};
+  constexpr std::array<std::string_view, kAugmentOperations> kNames = {
+      "Identity", "ShearX",   "ShearY",    "TranslateX", "TranslateY", "Rotate",       "Brightness",
+      "Color",    "Contrast", "Sharpness", "Posterize",  "Solarize",   "AutoContrast", "Equalize"};
   const auto found = std::find(kNames.begin(), kNames.end(), name);
   if (found == kNames.end()) throw Error(ErrorKind::usage, fmt::format("unknown operation '{}'", name), "RandAugment");
   return static_cast<AugmentOperation>(found - kNames.begin());

@@ -15,7 +15,8 @@ class Fields;
 
 namespace tessera::data {
 
-/// Factors are drawn from [max(0, 1 - x), 1 + x], the turn of the hue from [-hue, hue] circles; 0: not at all. In an order drawn anew for each image.
+/// Factors are drawn from [max(0, 1 - x), 1 + x], the turn of the hue from [-hue, hue] circles; 0: not at all. In an order drawn anew for
+/// each image.
 struct ColorJitterConfig {
   double brightness = 0, contrast = 0, saturation = 0, hue = 0;
   void declare(config::Fields& fields);
@@ -38,7 +39,20 @@ struct ErasingConfig {
 };
 
 enum class AugmentOperation {
-  identity, shear_x, shear_y, translate_x, translate_y, rotate, brightness, color, contrast, sharpness, posterize, solarize, auto_contrast, equalize
+  identity,
+  shear_x,
+  shear_y,
+  translate_x,
+  translate_y,
+  rotate,
+  brightness,
+  color,
+  contrast,
+  sharpness,
+  posterize,
+  solarize,
+  auto_contrast,
+  equalize
 };
 inline constexpr int64_t kAugmentOperations = 14;
 

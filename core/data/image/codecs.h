@@ -29,8 +29,8 @@ void decode_webp(Bytes bytes, std::string_view where, Image& out);
 /// `what` is wrong with a file of format `name`.
 [[noreturn]] void refuse_image(std::string_view name, std::string_view what, std::string_view where);
 
-/// EXIF's orientation (CIPA DC-008, 4.6.5): 1 upright, 3 half a turn, 5 to 8 with rows and columns exchanged, and mirrored ones. `upright` is
-/// another object.
+/// EXIF's orientation (CIPA DC-008, 4.6.5): 1 upright, 3 half a turn, 5 to 8 with rows and columns exchanged, and mirrored ones. `upright`
+/// is another object.
 void turn_upright(const Image& stored, int orientation, Image& upright);
 
 }  // namespace tessera::data

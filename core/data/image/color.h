@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Changes of colour, in place: torchvision's transforms.v2 functions on 8-bit tensors, which cut results to 0..255 and drop fractions. Each pixel is within
-// 1 of torchvision's.
+// Changes of colour, in place: torchvision's transforms.v2 functions on 8-bit tensors, which cut results to 0..255 and drop fractions. Each
+// pixel is within 1 of torchvision's.
 #pragma once
 
 #include <cstdint>

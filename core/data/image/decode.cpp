@@ -47,8 +47,9 @@ std::pair<ImageInfo, FileHeader> look_at(Bytes bytes, const DecodeOptions& optio
   const ImageFormat format = image_format_of(bytes, where);
   const FileHeader header = read_header(format, bytes, where);
   if (header.height > options.max_pixels / header.width) {
-    throw Error(ErrorKind::data, fmt::format("an image of {} x {} pixels, where {} are allowed", header.width, header.height, options.max_pixels),
-                where, "scale the image down, or raise max_pixels");
+    throw Error(ErrorKind::data,
+                fmt::format("an image of {} x {} pixels, where {} are allowed", header.width, header.height, options.max_pixels), where,
+                "scale the image down, or raise max_pixels");
   }
   ImageInfo info{format, header.height, header.width, options.exif_orientation ? header.orientation : 1};
   if (info.orientation >= 5) std::swap(info.height, info.width);
@@ -66,7 +67,8 @@ void decode_known(const ImageInfo& info, const FileHeader& header, Bytes bytes, 
 
 void refuse_image(std::string_view name, std::string_view what, std::string_view where) {
   std::string line = fmt::format("not a sound {} image: {}", name, what);
-  std::replace_if(line.begin(), line.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20; }, ' ');
+  std::replace_if(
+      line.begin(), line.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20; }, ' ');
   throw Error(ErrorKind::data, line, where, "replace the file, or take it out of the data set");
 }
 
@@ -77,7 +79,8 @@ void decode(Bytes bytes, const DecodeOptions& options, std::string_view where, I
   decode_known(info, header, bytes, where, out);
 }
 
-ImagePart decode_part(Bytes bytes, const DecodeOptions& options, std::string_view where, const Region& needed, int64_t eighths, Image& out) {
+ImagePart decode_part(Bytes bytes, const DecodeOptions& options, std::string_view where, const Region& needed, int64_t eighths,
+                      Image& out) {
   const auto [info, header] = look_at(bytes, options, where);
   TESSERA_ASSERT(needed.top >= 0 && needed.left >= 0 && needed.height > 0 && needed.width > 0, "an empty part of an image");
   TESSERA_ASSERT(needed.top + needed.height <= info.height && needed.left + needed.width <= info.width, "a part outside of its image");

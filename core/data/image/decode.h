@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // JPEG, PNG and WebP files to RGB pixels, equal to those of Pillow's Image.open(...).convert("RGB"): grey is replicated, CMYK converted,
-// transparency dropped without blending, 16 bits cut to 8.
+// transparency dropped without blending; of 16 bits a colour the higher 8 count, while 16-bit grey is limited to 255.
 //
-// Every function throws Error(data) with `where`, the place of the bytes (file, or shard and entry), for bytes that are no such file, cut off or
-// damaged: a missing end is an error, never grey filler. What damages no pixel (unknown markers, bytes between them) is let pass.
+// Every function throws Error(data) with `where`, the place of the bytes (file, or shard and entry), for bytes that are no such file, cut
+// off or damaged: a missing end is an error, never grey filler. What damages no pixel (unknown markers, bytes between them) is let pass.
 #pragma once
 
 #include <cstddef>
@@ -41,10 +41,10 @@ struct ImagePart {
   int64_t whole_height = 0, whole_width = 0;  ///< of the scaled image
 };
 
-/// Decodes at least the pixels of `needed`, a rectangle of the image as inspect() describes it, and leaves undone what the format allows to leave out.
-/// `eighths` is 8, 4, 2 or 1: a JPEG file is scaled in the frequency domain; other formats, and images that EXIF turns, are decoded in whole and full
-/// size. The pixels equal those of the whole image.
-ImagePart decode_part(std::span<const std::byte> bytes, const DecodeOptions& options, std::string_view where, const Region& needed, int64_t eighths,
-                      Image& out);
+/// Decodes at least the pixels of `needed`, a rectangle of the image as inspect() describes it, and leaves undone what the format allows to
+/// leave out. `eighths` is 8, 4, 2 or 1: a JPEG file is scaled in the frequency domain; other formats, and images that EXIF turns, are
+/// decoded in whole and full size. The pixels equal those of the whole image.
+ImagePart decode_part(std::span<const std::byte> bytes, const DecodeOptions& options, std::string_view where, const Region& needed,
+                      int64_t eighths, Image& out);
 
 }  // namespace tessera::data

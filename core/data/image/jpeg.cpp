@@ -6,8 +6,8 @@
 #include <cstdio>
 #include <utility>
 
+// In this order, after <cstdio>.
 #include <jpeglib.h>
-// jpeglib.h first
 #include <jerror.h>
 
 #include "core/base/error.h"
@@ -113,7 +113,8 @@ class JpegReader {
   Region scaled(const Region& needed, int64_t eighths) const {
     const int64_t top = needed.top * eighths / 8, left = needed.left * eighths / 8;
     const auto end = [eighths](int64_t at, int64_t limit) { return std::min((at * eighths + 7) / 8, limit); };
-    return {top, left, end(needed.top + needed.height, info_.output_height) - top, end(needed.left + needed.width, info_.output_width) - left};
+    return {top, left, end(needed.top + needed.height, info_.output_height) - top,
+            end(needed.left + needed.width, info_.output_width) - left};
   }
 
   /// The filter that enlarges chroma looks beyond the part's edges: to the neighbours, not to a border, where there are some.

@@ -68,15 +68,17 @@ void Resizer::fill(Filter& filter, const Axis& axis, Interpolation kind) {
 Region Resizer::prepare(const ResizePlan& plan) {
   const auto edge = [](double position) { return static_cast<float>(position); };
   const SourceBox& box = plan.box;
-  fill(across_, {plan.source_width, edge(box.left), edge(box.left + box.width), plan.width, plan.part.left, plan.part.width}, plan.interpolation);
-  fill(down_, {plan.source_height, edge(box.top), edge(box.top + box.height), plan.height, plan.part.top, plan.part.height}, plan.interpolation);
+  fill(across_, {plan.source_width, edge(box.left), edge(box.left + box.width), plan.width, plan.part.left, plan.part.width},
+       plan.interpolation);
+  fill(down_, {plan.source_height, edge(box.top), edge(box.top + box.height), plan.height, plan.part.top, plan.part.height},
+       plan.interpolation);
   flip_ = plan.flip;
   const Range rows = down_.needed(), columns = across_.needed();
   return {rows.first, columns.first, rows.count, columns.count};
 }
 
-/// The layout of ResampleAcross for source columns [begin, end). Every result has the same number of taps, some of weight 0, and they all lie in that
-/// range; a flip is another order of the same sums.
+/// The layout of ResampleAcross for source columns [begin, end). Every result has the same number of taps, some of weight 0, and they all
+/// lie in that range; a flip is another order of the same sums.
 void Resizer::pack_columns(int64_t begin, int64_t end) {
   const auto columns = static_cast<int64_t>(across_.ranges.size());
   groups_ = (across_.taps + kTapGroup - 1) / kTapGroup;
@@ -100,7 +102,8 @@ void Resizer::pack_columns(int64_t begin, int64_t end) {
 
 void Resizer::resize(const Image& image, int64_t top, int64_t left, Image& out) {
   const Range needed_rows = down_.needed(), needed_columns = across_.needed();
-  TESSERA_ASSERT(needed_rows.first >= top && needed_rows.first + needed_rows.count <= top + image.height(), "rows that a resize needs are missing");
+  TESSERA_ASSERT(needed_rows.first >= top && needed_rows.first + needed_rows.count <= top + image.height(),
+                 "rows that a resize needs are missing");
   TESSERA_ASSERT(needed_columns.first >= left && needed_columns.first + needed_columns.count <= left + image.width(),
                  "columns that a resize needs are missing");
   pack_columns(left, left + image.width());

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Antialiased resizing with the bits of Pillow's Image.resize: the filter is widened by the scale, rows come first and are rounded to 8 bits, then
-// columns; weights have 22 fractional bits.
+// Antialiased resizing with the bits of Pillow's Image.resize: the filter is widened by the scale, rows come first and are rounded to 8
+// bits, then columns; weights have 22 fractional bits. (Pillow 13 takes columns first where the height shrinks much more than the width:
+// there it differs by 1.)
 #pragma once
 
 #include <cstdint>
@@ -12,7 +13,8 @@ namespace tessera::data {
 
 enum class Interpolation { bilinear, bicubic };
 
-/// The part of an image that becomes the whole result; edges between pixels are fine, and filters see the image's pixels beyond it. Pillow's `box`.
+/// The part of an image that becomes the whole result; edges between pixels are fine, and filters see the image's pixels beyond it.
+/// Pillow's `box`.
 struct SourceBox {
   double top = 0, left = 0, height = 0, width = 0;
 };

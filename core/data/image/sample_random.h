@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The random numbers of one sample in one epoch. Every kind of augmentation has numbers of its own, so that switching one on leaves the others alone.
+// The random numbers of one sample in one epoch. Every kind of augmentation has numbers of its own, so that switching one on leaves the
+// others alone.
 #pragma once
 
 #include <cstdint>
@@ -15,7 +16,8 @@ class SampleRandom {
  public:
   SampleRandom(uint64_t seed, int64_t index, int64_t epoch, AugmentStage stage)
       : key_(random_key(seed, RandomPurpose::augment, "image")),
-        counter_{static_cast<uint32_t>(index), static_cast<uint32_t>(index >> 32) | static_cast<uint32_t>(stage) << 24, static_cast<uint32_t>(epoch), 0} {}
+        counter_{static_cast<uint32_t>(index), static_cast<uint32_t>(index >> 32) | static_cast<uint32_t>(stage) << 24,
+                 static_cast<uint32_t>(epoch), 0} {}
 
   uint32_t bits() {
     if (used_ == block_.size()) {

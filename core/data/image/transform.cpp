@@ -41,7 +41,8 @@ void exchange_red_and_blue(Image& image) {
 void check_three(const std::vector<double>& values, const char* key) {
   const bool finite = std::all_of(values.begin(), values.end(), [](double value) { return std::isfinite(value); });
   if (values.size() == Image::kChannels && finite) return;
-  throw Error(ErrorKind::usage, fmt::format("{} finite numbers are wanted, one for each channel", Image::kChannels), key, "give a list of three");
+  throw Error(ErrorKind::usage, fmt::format("{} finite numbers are wanted, one for each channel", Image::kChannels), key,
+              "give a list of three");
 }
 
 void check_config(const ImageTransformConfig& config) {
@@ -50,7 +51,8 @@ void check_config(const ImageTransformConfig& config) {
   }
   const int64_t larger = std::max(config.size[0], config.size[1]);
   if (config.resize != 0 && config.resize < larger) {
-    throw Error(ErrorKind::usage, fmt::format("no {} x {} pixels lie in an image with a short side of {}", config.size[1], config.size[0], config.resize),
+    throw Error(ErrorKind::usage,
+                fmt::format("no {} x {} pixels lie in an image with a short side of {}", config.size[1], config.size[0], config.resize),
                 "data.resize", fmt::format("give at least {}, or 0 to resize whole images", larger));
   }
   check_three(config.mean, "data.mean");
@@ -81,13 +83,15 @@ void ImageTransformConfig::declare(config::Fields& fields) {
               .minimum = 0,
               .maximum = 16384});
   fields.add("interpolation", interpolation, {.doc = "of resizing; both are antialiased", .choices = {"bilinear", "bicubic"}});
-  fields.add("train_crop", train_crop,
-             {.doc = "of training images: random_resized (a rectangle of random area and shape), or a random or the center part after resizing",
-              .choices = {"random_resized", "random", "center"}});
+  fields.add(
+      "train_crop", train_crop,
+      {.doc = "of training images: random_resized (a rectangle of random area and shape), or a random or the center part after resizing",
+       .choices = {"random_resized", "random", "center"}});
   fields.add("scale", scale, {.doc = "smallest and largest share of the area that random_resized takes", .maximum = 1, .above = 0});
   fields.add("ratio", ratio, {.doc = "smallest and largest width over height of random_resized", .maximum = 1000, .above = 0});
-  fields.add("scaled_decode", scaled_decode,
-             {.doc = "random_resized decodes JPEG files at 1/2, 1/4 or 1/8 of their size where that leaves pixels enough: faster, other pixels"});
+  fields.add(
+      "scaled_decode", scaled_decode,
+      {.doc = "random_resized decodes JPEG files at 1/2, 1/4 or 1/8 of their size where that leaves pixels enough: faster, other pixels"});
   fields.add("flip", flip, {.doc = "training images are mirrored left to right with probability 1/2"});
   fields.add("color_jitter", color_jitter, {.doc = "random brightness, contrast, saturation and hue of training images"});
   fields.add("rand_augment", rand_augment, {.doc = "RandAugment of training images"});
@@ -130,8 +134,15 @@ void ImageTransform::crop_and_resize(const Source& source, SampleRandom& random,
   const auto end = [&](int64_t at) { return (at * part.eighths + 7) / 8; };
   const auto exact = [&](int64_t at) { return static_cast<double>(at * part.eighths) / 8.0; };
   const int64_t top = begin(crop.top), left = begin(crop.left);
-  const SourceBox box{exact(crop.top) - static_cast<double>(top), exact(crop.left) - static_cast<double>(left), exact(crop.height), exact(crop.width)};
-  memory.resizer.prepare({end(crop.top + crop.height) - top, end(crop.left + crop.width) - left, box, height, width, {0, 0, height, width}, flip,
+  const SourceBox box{exact(crop.top) - static_cast<double>(top), exact(crop.left) - static_cast<double>(left), exact(crop.height),
+                      exact(crop.width)};
+  memory.resizer.prepare({end(crop.top + crop.height) - top,
+                          end(crop.left + crop.width) - left,
+                          box,
+                          height,
+                          width,
+                          {0, 0, height, width},
+                          flip,
                           interpolation_});
   memory.resizer.resize(memory.decoded, part.top - top, part.left - left, out);
 }
@@ -153,7 +164,8 @@ void ImageTransform::resize_and_crop(const Source& source, SampleRandom* random,
   memory.resizer.resize(memory.decoded, part.top, part.left, out);
 }
 
-void ImageTransform::pixels(std::span<const std::byte> bytes, std::string_view where, int64_t index, const SampleContext& context, Image& out) const {
+void ImageTransform::make_pixels(std::span<const std::byte> bytes, std::string_view where, int64_t index, const SampleContext& context,
+                                 Image& out) const {
   const Source source{bytes, where, inspect(bytes, decode_options_, where)};
   if (!augments(context)) return resize_and_crop(source, nullptr, false, out);
   const auto random = [&](AugmentStage stage) { return SampleRandom(context.seed, index, context.epoch, stage); };
@@ -177,7 +189,7 @@ void ImageTransform::pixels(std::span<const std::byte> bytes, std::string_view w
 void ImageTransform::apply(std::span<const std::byte> bytes, std::string_view where, int64_t index, const SampleContext& context,
                            float* destination) const {
   Image& image = transform_memory().pixels;
-  pixels(bytes, where, index, context, image);
+  make_pixels(bytes, where, index, context, image);
   if (config_.channel_order == "bgr") exchange_red_and_blue(image);
   kernels_for(Device::cpu)
       .resample.normalise({image.height() * image.width(),

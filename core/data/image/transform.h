@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// From the bytes of an image file to the numbers that a model takes: decode, crop and resize, augment, normalise. Crops, jitter, RandAugment and
-// erasing are torchvision's; random numbers are a function of (seed, epoch, sample index) alone.
+// From the bytes of an image file to the numbers that a model takes: decode, crop and resize, augment, normalise. Crops, jitter,
+// RandAugment and erasing are torchvision's; random numbers are a function of (seed, epoch, sample index) alone.
 #pragma once
 
 #include <cstddef>
@@ -24,9 +24,9 @@ namespace tessera::data {
 
 /// Keys of the `data` block of every kind that reads image files.
 struct ImageTransformConfig {
-  std::vector<int64_t> size = {224, 224};  ///< height, width of what the model gets
-  int64_t resize = 256;                    ///< short side before the crop; 0: the whole image is resized to `size`
-  std::string interpolation = "bilinear";  ///< or bicubic; both antialiased
+  std::vector<int64_t> size = {224, 224};     ///< height, width of what the model gets
+  int64_t resize = 256;                       ///< short side before the crop; 0: the whole image is resized to `size`
+  std::string interpolation = "bilinear";     ///< or bicubic; both antialiased
   std::string train_crop = "random_resized";  ///< or random or center, of the resized image
   bool scaled_decode = true;
   std::vector<double> scale = {0.08, 1.0}, ratio = {0.75, 4.0 / 3.0};
@@ -52,13 +52,13 @@ class ImageTransform {
   std::vector<Brightness> brightness() const;
 
   /// Writes H, W, C. `where` is the place of the bytes, for errors: Error(data) where they are no sound image. Thread-safe.
-  void apply(std::span<const std::byte> bytes, std::string_view where, int64_t index, const SampleContext& context, float* destination) const;
-
-  /// The pixels that apply() normalises, in the file's colours: decoded, cropped, resized, augmented.
-  void pixels(std::span<const std::byte> bytes, std::string_view where, int64_t index, const SampleContext& context, Image& out) const;
+  void apply(std::span<const std::byte> bytes, std::string_view where, int64_t index, const SampleContext& context,
+             float* destination) const;
 
  private:
   struct Source;
+  /// What apply() normalises: decoded, cropped, resized, augmented.
+  void make_pixels(std::span<const std::byte> bytes, std::string_view where, int64_t index, const SampleContext& context, Image& out) const;
   void crop_and_resize(const Source& source, SampleRandom& random, bool flip, Image& out) const;
   void resize_and_crop(const Source& source, SampleRandom* random, bool flip, Image& out) const;
   bool augments(const SampleContext& context) const { return train_ && context.training; }

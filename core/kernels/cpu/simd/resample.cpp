@@ -14,8 +14,8 @@ inline uint8_t to_pixel(int32_t sum) {
 }
 
 #if defined(__AVX2__)
-/// Four taps at a time: the channels of pixels 0 and 1 side by side in the lower half of a register, of 2 and 3 in the upper half, so that one
-/// multiplication of 16-bit numbers adds neighbours. Lanes: red, green, blue, nothing.
+/// Four taps at a time: the channels of pixels 0 and 1 side by side in the lower half of a register, of 2 and 3 in the upper half, so that
+/// one multiplication of 16-bit numbers adds neighbours. Lanes: red, green, blue, nothing.
 class FourTaps {
  public:
   void add(const uint8_t* x, __m256i high_weights, __m256i low_weights) {
@@ -29,7 +29,8 @@ class FourTaps {
   /// Writes four bytes, the last of them 0.
   void store(uint8_t* y) const {
     const __m256i both = _mm256_add_epi32(_mm256_slli_epi32(high_, kLowWeightBits), low_);
-    const __m128i sum = _mm_add_epi32(_mm_add_epi32(_mm256_castsi256_si128(both), _mm256_extracti128_si256(both, 1)), _mm_set1_epi32(kHalf));
+    const __m128i sum =
+        _mm_add_epi32(_mm_add_epi32(_mm256_castsi256_si128(both), _mm256_extracti128_si256(both, 1)), _mm_set1_epi32(kHalf));
     const __m128i words = _mm_packs_epi32(_mm_srai_epi32(sum, kWeightBits), _mm_setzero_si128());
     const int32_t pixel = _mm_cvtsi128_si32(_mm_packus_epi16(words, words));
     __builtin_memcpy(y, &pixel, sizeof pixel);

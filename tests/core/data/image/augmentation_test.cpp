@@ -84,7 +84,8 @@ TEST(Crop, RandomRectanglesKeepScaleAndRatioAndLieInside) {
     ASSERT_GE(crop.left, 0);
     ASSERT_LE(crop.top + crop.height, 300);
     ASSERT_LE(crop.left + crop.width, 500);
-    const double share = static_cast<double>(crop.height * crop.width) / (300 * 500), ratio = static_cast<double>(crop.width) / static_cast<double>(crop.height);
+    const double share = static_cast<double>(crop.height * crop.width) / (300 * 500),
+                 ratio = static_cast<double>(crop.width) / static_cast<double>(crop.height);
     ASSERT_GT(share, 0.079);
     ASSERT_GT(ratio, 0.74);
     ASSERT_LT(ratio, 1.35);
@@ -112,7 +113,7 @@ TEST(Crop, EvaluationRoundsAsTorchvision) {
   EXPECT_EQ(scaled_to_short_side(7, 7, 256), (std::pair<int64_t, int64_t>{256, 256}));
   const Region crop = center_crop(256, 341, 224, 224);
   EXPECT_EQ(crop.top, 16);
-  EXPECT_EQ(crop.left, 58);  // of 58.5
+  EXPECT_EQ(crop.left, 58);                    // of 58.5
   EXPECT_EQ(center_crop(4, 7, 4, 4).left, 2);  // of 1.5
 }
 

@@ -63,7 +63,8 @@ TEST(Decode, ExifIsIgnoredUnlessAskedFor) {
 
 /// Every rectangle of a few sizes, at every scale, against the same place of the whole image.
 TEST(Decode, PartsEqualTheWholeImage) {
-  for (const std::string name : {"444.jpeg", "422.jpeg", "420.jpeg", "progressive.jpeg", "grey.jpeg", "cmyk.jpeg", "RGB.png", "lossy.webp"}) {
+  for (const std::string name :
+       {"444.jpeg", "422.jpeg", "420.jpeg", "progressive.jpeg", "grey.jpeg", "cmyk.jpeg", "RGB.png", "lossy.webp"}) {
     const auto bytes = test::golden_file(name);
     const ImageInfo info = inspect(bytes, {}, name);
     for (const int64_t eighths : {8, 4, 2, 1}) {
@@ -115,6 +116,35 @@ TEST(BadImage, FlippedBytesNeverCrash) {
   EXPECT_GT(refused, 100);
 }
 
+size_t place_of(const Content& jpeg, uint8_t marker) {
+  const std::array<std::byte, 2> wanted = {std::byte{0xFF}, std::byte{marker}};
+  const auto found = std::search(jpeg.begin(), jpeg.end(), wanted.begin(), wanted.end());
+  EXPECT_NE(found, jpeg.end());
+  return static_cast<size_t>(found - jpeg.begin());
+}
+
+Content with_bytes(Content content, size_t at, std::initializer_list<int> bytes) {
+  for (const int byte : bytes) content.insert(content.begin() + static_cast<std::ptrdiff_t>(at++), static_cast<std::byte>(byte));
+  return content;
+}
+
+TEST(Decode, BytesThatDamageNoPixelAreLetPass) {
+  const Content sound = content_of("420.jpeg");
+  const Image expected = test::golden_image("pixels/420.jpeg");
+  Image image;
+  for (const Content& content : {with_bytes(sound, place_of(sound, 0xC4), {0, 1, 2}), with_bytes(sound, sound.size(), {1, 2, 3, 4}),
+                                 with_bytes(sound, 2, {0xFF, 0xED, 0, 4, 7, 7})}) {
+    decode(content, {}, "", image);
+    EXPECT_EQ(test::difference(image, expected), 0);
+  }
+}
+
+TEST(BadImage, AnEndThatComesTooEarlyIsRefused) {
+  const Content sound = content_of("420.jpeg");
+  const Content cut(sound.begin(), sound.end() - 40);
+  EXPECT_NE(refusal(with_bytes(cut, cut.size(), {0xFF, 0xD9})).find("premature end"), std::string::npos);
+}
+
 TEST(BadImage, PartsOfATruncatedFileAreRefused) {
   const auto bytes = test::golden_file("420.jpeg");
   Image image;
@@ -123,11 +153,10 @@ TEST(BadImage, PartsOfATruncatedFileAreRefused) {
 
 TEST(BadImage, SidesAreCheckedBeforeMemoryIsTaken) {
   Content jpeg = content_of("420.jpeg");
-  constexpr std::array<std::byte, 2> kFrameHeader = {std::byte{0xFF}, std::byte{0xC0}};
-  const auto frame = std::search(jpeg.begin(), jpeg.end(), kFrameHeader.begin(), kFrameHeader.end());
-  ASSERT_NE(frame, jpeg.end());
-  for (const auto& [offset, value] : {std::pair{5, 20000 >> 8}, {6, 20000 & 255}, {7, 20000 >> 8}, {8, 20000 & 255}}) {
-    frame[offset] = std::byte{static_cast<uint8_t>(value)};
+  const size_t sides = place_of(jpeg, 0xC0) + 5;
+  for (const size_t side : {sides, sides + 2}) {
+    jpeg[side] = std::byte{20000 >> 8};
+    jpeg[side + 1] = std::byte{20000 & 255};
   }
   EXPECT_NE(refusal(jpeg).find("20000 x 20000 pixels"), std::string::npos);
   EXPECT_NE(refusal(test::golden_file("RGB.png"), {.max_pixels = 21 * 35 - 1}).find("max_pixels"), std::string::npos);

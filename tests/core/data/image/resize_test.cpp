@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "tests/core/data/image/golden.h"
 
 namespace tessera::data {
@@ -36,7 +38,8 @@ TEST(Resize, GivesPillowsBits) {
   ASSERT_EQ(cases.size(), 16u);
   for (const auto& words : cases) {
     const auto number = [&](size_t i) { return std::stod(words[i]); };
-    ResizePlan plan = plan_of(picture, std::stoll(words[2]), std::stoll(words[3]), words[1] == "bicubic" ? Interpolation::bicubic : Interpolation::bilinear);
+    ResizePlan plan = plan_of(picture, std::stoll(words[2]), std::stoll(words[3]),
+                              words[1] == "bicubic" ? Interpolation::bicubic : Interpolation::bilinear);
     plan.box = {number(5), number(4), number(7) - number(5), number(6) - number(4)};
     std::string name = words[0];
     for (size_t i = 1; i < words.size(); ++i) name += "/" + words[i];

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <string>
 #include <thread>
 
@@ -43,7 +44,9 @@ TEST(ImageTransform, EvaluationNormalisesTheResizedMiddle) {
 TEST(ImageTransform, OtherConventionsOfInputs) {
   const std::string whole = "size: [21, 35], resize: 0, ";
   const Image source = test::golden_image("pixels/RGB.png");
-  const auto inputs_of = [&](const std::string& keys) { return apply(ImageTransform(config_of("{" + whole + keys + "}"), "test"), "RGB.png", 0, {}); };
+  const auto inputs_of = [&](const std::string& keys) {
+    return apply(ImageTransform(config_of("{" + whole + keys + "}"), "test"), "RGB.png", 0, {});
+  };
   const std::vector<float> caffe = inputs_of("channel_order: bgr, divisor: 1, mean: [104, 117, 123], std: [1, 1, 1]");
   const std::vector<float> tensorflow = inputs_of("mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5]");
   const float mean[] = {104, 117, 123};
@@ -58,7 +61,8 @@ TEST(ImageTransform, BrightnessUndoesTheNormalisation) {
   const std::vector<float> inputs = apply(transform, "RGB.png", 0, {});
   const Image source = test::golden_image("pixels/RGB.png");
   const std::vector<Brightness> channels = transform.brightness();
-  for (size_t i = 0; i < inputs.size(); ++i) ASSERT_NEAR(inputs[i] * channels[i % 3].factor + channels[i % 3].offset, source.pixels()[i] / 255.0, 1e-6);
+  for (size_t i = 0; i < inputs.size(); ++i)
+    ASSERT_NEAR(inputs[i] * channels[i % 3].factor + channels[i % 3].offset, source.pixels()[i] / 255.0, 1e-6);
 }
 
 constexpr const char* kEverything =
@@ -97,7 +101,8 @@ TEST(ImageTransform, HalfOfTheImagesAreMirrored) {
   const ImageTransform straight(config_of("{size: [8, 8], train_crop: center, resize: 8, flip: false}"), "train");
   const ImageTransform flipping(config_of("{size: [8, 8], train_crop: center, resize: 8}"), "train");
   int flipped = 0;
-  for (int64_t index = 0; index < 400; ++index) flipped += apply(flipping, "444.jpeg", index, kTraining) != apply(straight, "444.jpeg", index, kTraining);
+  for (int64_t index = 0; index < 400; ++index)
+    flipped += apply(flipping, "444.jpeg", index, kTraining) != apply(straight, "444.jpeg", index, kTraining);
   EXPECT_NEAR(flipped, 200, 50);
 }
 
@@ -107,7 +112,7 @@ TEST(ImageTransform, ScaledDecodingGivesAboutTheSamePixels) {
   const ImageTransform scaled(config_of("{" + keys + "}"), "train"), full(config_of("{" + keys + ", scaled_decode: false}"), "train");
   const std::vector<float> a = apply(scaled, "444.jpeg", 0, kTraining), b = apply(full, "444.jpeg", 0, kTraining);
   EXPECT_NE(a, b);
-  for (size_t i = 0; i < a.size(); ++i) EXPECT_NEAR(a[i], b[i], 0.06) << i;
+  for (size_t i = 0; i < a.size(); ++i) EXPECT_NEAR(a[i], b[i], 0.1) << i;
 }
 
 TEST(ImageTransform, OnePixelImagesAndTurnedImagesWork) {
