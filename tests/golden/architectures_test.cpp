@@ -8,6 +8,7 @@
 #include <set>
 
 #include "core/autograd/engine.h"
+#include "core/kernels/kernels.h"
 #include "core/nn/flat_parameters.h"
 #include "recipes/registry.h"
 #include "tests/golden/formula.h"
@@ -82,6 +83,7 @@ class Sketch {
 class ArchitecturePass : public Architecture {
  protected:
   ArchitecturePass() : parameters_(task_->model(), 1) {
+    set_kernel_threads(1);  // small images: threads would wait for each other
     std::set<std::string> norms;
     for (const nn::FlatSlot& slot : parameters_.slots()) {
       if (slot.kind == nn::SlotKind::statistic) norms.insert(layer_of(slot.name));

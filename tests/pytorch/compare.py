@@ -47,7 +47,7 @@ def compare_case(case, arguments, parts):
 
 def compare_architecture(case, arguments):
     with tempfile.TemporaryDirectory(prefix="tessera_compare_") as scratch:
-        weights, file = case.weights(), pathlib.Path(scratch) / "weights.safetensors"
+        weights, file = case.weights(arguments.open_gates), pathlib.Path(scratch) / "weights.safetensors"
         save_file(weights, file)
         samples = arguments.batch or case.accuracy_samples
         data = case.formula_data(accuracy_of_architectures.PASSES * samples)
@@ -73,6 +73,8 @@ def parse():
                         "CIFAR-10's binary files); needs --model; default: a fixed formula")
     parser.add_argument("--weights", type=pathlib.Path, help="safetensors file to begin with; needs --model; default: our initialiser")
     parser.add_argument("--batch", type=int, help="samples of a step (default: the model's own)")
+    parser.add_argument("--open-gates", action="store_true", help="of image classifiers: weights with which no ReLU behind a batch norm is near a decision, so that "
+                        "gradients of two right programs agree closely")
     parser.add_argument("--threads", type=int, default=1, help="of both sides (default: 1)")
     parser.add_argument("--rounds", type=int, default=5, help="turns of each contestant in timings (default: 5)")
     arguments = parser.parse_args()

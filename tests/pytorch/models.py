@@ -99,8 +99,8 @@ class ArchitectureCase:
     def build_empty(self):
         return architectures.build_empty(self.architecture)
 
-    def weights(self):
-        return architectures.formula_weights(self.build_empty())
+    def weights(self, open_gates):
+        return architectures.formula_weights(self.build_empty(), open_gates)
 
     @property
     def accuracy_samples(self):
