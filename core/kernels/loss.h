@@ -37,7 +37,8 @@ struct CrossEntropyBackward {
 struct CountCorrect {
   int64_t rows, classes;
   const float* logits;
-  const int64_t* targets;
+  const int64_t* targets;  ///< one outside 0..classes-1 is never correct
+  int64_t best;            ///< a row is correct where its target is among so many largest logits, the first of equals first
 };
 
 /// Losses of an element x and its target t:

@@ -105,10 +105,10 @@ LossSum cross_entropy(const Variable& logits, const Tensor& targets, const Cross
 
 Variable cross_entropy(const Variable& logits, const Tensor& targets) { return cross_entropy(logits, targets, {}).sum; }
 
-int64_t count_correct(const Tensor& logits, const Tensor& targets, std::optional<int64_t> ignore_index) {
+int64_t count_correct(const Tensor& logits, const Tensor& targets, std::optional<int64_t> ignore_index, int64_t best) {
   const Tensor input = contiguous(logits), rows = contiguous(targets);
   const int64_t classes = check(input, rows, ignore_index);
-  return kernels_for(input.device()).loss.count_correct({rows.elements(), classes, input.data<float>(), rows.data<int64_t>()});
+  return kernels_for(input.device()).loss.count_correct({rows.elements(), classes, input.data<float>(), rows.data<int64_t>(), best});
 }
 
 }  // namespace tessera::ops

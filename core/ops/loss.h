@@ -31,8 +31,8 @@ LossSum cross_entropy(const Variable& logits, const Tensor& targets, const Cross
 /// The plain one; its weight is the number of rows.
 Variable cross_entropy(const Variable& logits, const Tensor& targets);
 
-/// Rows whose largest logit (the first of equals) is the target's.
-int64_t count_correct(const Tensor& logits, const Tensor& targets, std::optional<int64_t> ignore_index = std::nullopt);
+/// Rows whose target is among the `best` largest logits (the first of equals first).
+int64_t count_correct(const Tensor& logits, const Tensor& targets, std::optional<int64_t> ignore_index = std::nullopt, int64_t best = 1);
 
 // Sums over all elements; the weight is their number. `targets` is f32 of the shape of the first argument and gets no gradient.
 

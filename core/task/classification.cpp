@@ -21,12 +21,21 @@ void ClassificationConfig::declare(config::Fields& fields) {
              {.doc = "share of each target that is spread evenly over the classes", .minimum = 0, .below = 1, .late = true});
   fields.add("class_weights", class_weights,
              {.doc = "what a sample of each class counts in the loss and its mean; []: all the same", .minimum = 0, .late = true});
+  fields.add("top_k", top_k,
+             {.doc = "above 1: also count as metric accuracy_top<k> the samples whose class is among so many likeliest", .effect = config::Effect::free,
+              .minimum = 1, .maximum = 1000, .late = true});
   mixing.declare(fields);
 }
 
 Classification::Classification(std::unique_ptr<nn::Module> model, const ClassificationConfig& settings)
-    : model_(std::move(model)), loss_(options_of(settings)), mixing_(settings.mixing) {
+    : model_(std::move(model)), loss_(options_of(settings)), mixing_(settings.mixing), top_k_(settings.top_k) {
   model_->name_tree();
+}
+
+std::vector<std::string> Classification::metric_names() const {
+  std::vector<std::string> names = {"loss", "accuracy"};
+  if (top_k_ > 1) names.push_back("accuracy_top" + std::to_string(top_k_));
+  return names;
 }
 
 ops::LossSum Classification::loss_of(const autograd::Variable& logits, const nn::ForwardContext& context, const Tensor& targets,
@@ -45,6 +54,7 @@ void Classification::report(const Pass& pass, const Tensor& targets, const data:
   const auto counted = static_cast<double>(batch.samples) - static_cast<double>(batch.skipped.size());
   const std::optional<int64_t> skipped = batch.skipped.empty() ? std::nullopt : std::optional(data::kSkippedClass);
   metrics.add(1, static_cast<double>(ops::count_correct(pass.logits.value(), targets, skipped)), counted);
+  if (top_k_ > 1) metrics.add(2, static_cast<double>(ops::count_correct(pass.logits.value(), targets, skipped, top_k_)), counted);
 }
 
 Classification::Pass Classification::run(const data::Batch& batch, nn::ForwardContext& context, Metrics& metrics) {

@@ -15,10 +15,11 @@ struct ClassificationConfig {
   double label_smoothing = 0.0;
   std::vector<double> class_weights;  ///< one a class, or empty: all 1
   MixingConfig mixing = {};
+  int64_t top_k = 1;  ///< above 1: also the accuracy of the k best classes
   void declare(config::Fields& fields);
 };
 
-/// Class ids from inputs by softmax cross-entropy; metrics: loss and accuracy. A sample weighs what its class and the batch's `weights` say, in the loss and
+/// Class ids from inputs by softmax cross-entropy; metrics: loss, accuracy and, with top_k, accuracy_top<k>. A sample weighs what its class and the batch's `weights` say, in the loss and
 /// its mean; in the accuracy all weigh the same, but skipped ones nothing. Of two mixed samples the accuracy takes the one with the larger share. Losses of
 /// a model's auxiliary heads are part of the loss in training.
 class Classification final : public Task {
@@ -27,7 +28,7 @@ class Classification final : public Task {
   explicit Classification(std::unique_ptr<nn::Module> model, const ClassificationConfig& settings = {});
 
   nn::Module& model() override { return *model_; }
-  std::vector<std::string> metric_names() const override { return {"loss", "accuracy"}; }
+  std::vector<std::string> metric_names() const override;
   QuantumLoss train(const data::Batch& batch, nn::ForwardContext& context, Metrics& metrics) override;
   Tensor evaluate(const data::Batch& batch, nn::ForwardContext& context, Metrics& metrics) override;
 
@@ -44,6 +45,7 @@ class Classification final : public Task {
   std::unique_ptr<nn::Module> model_;
   ops::CrossEntropyOptions loss_;
   MixingConfig mixing_;
+  int64_t top_k_;
 };
 
 }  // namespace tessera

@@ -2,6 +2,8 @@
 // Losses beside numbers that PyTorch 2 computed in f64 (reduction "mean"), their weights, and what they refuse.
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "core/autograd/engine.h"
 #include "core/base/error.h"
 #include "core/ops/loss.h"
@@ -102,6 +104,28 @@ TEST(CrossEntropy, IgnoredRowsAloneWeighNothing) {
   EXPECT_EQ(loss.weight, 0.0);
   EXPECT_EQ(loss.sum.value().data<float>()[0], 0.0f);
   EXPECT_EQ(ops::count_correct(logits(), Tensor::of<int64_t>(targets, {4}), kIgnored), 0);
+}
+
+TEST(CountCorrect, TheBestAreCountedTheFirstOfEqualsFirst) {
+  const std::vector<float> values = {1, 3, 2, 0, 5, 5, 5, 5};
+  const Tensor logits = Tensor::of<float>(values, {2, 4});
+  const auto correct = [&](int64_t first, int64_t second, int64_t best) {
+    const std::vector<int64_t> targets = {first, second};
+    return ops::count_correct(logits, Tensor::of<int64_t>(targets, {2}), std::nullopt, best);
+  };
+  EXPECT_EQ(correct(1, 0, 1), 2);
+  EXPECT_EQ(correct(2, 1, 1), 0);
+  EXPECT_EQ(correct(2, 1, 2), 2);
+  EXPECT_EQ(correct(0, 3, 3), 1);
+  EXPECT_EQ(correct(3, 3, 4), 2);
+}
+
+TEST(CountCorrect, WhatIsNoNumberIsNeverCorrect) {
+  const std::vector<float> values = {std::nanf(""), 1};
+  const std::vector<int64_t> first = {0}, second = {1};
+  const Tensor logits = Tensor::of<float>(values, {1, 2});
+  EXPECT_EQ(ops::count_correct(logits, Tensor::of<int64_t>(first, {1})), 0);
+  EXPECT_EQ(ops::count_correct(logits, Tensor::of<int64_t>(second, {1})), 0);
 }
 
 TEST(CrossEntropy, TargetOutsideTheClassesIsADataError) {

@@ -106,9 +106,12 @@ int64_t count_correct(const CountCorrect& args) {
   int64_t correct = 0;
   for (int64_t row = 0; row < args.rows; ++row) {
     const float* logits = args.logits + row * args.classes;
-    int64_t best = 0;
-    for (int64_t c = 1; c < args.classes; ++c) best = logits[c] > logits[best] ? c : best;
-    correct += best == args.targets[row];
+    const int64_t target = args.targets[row];
+    if (target < 0 || target >= args.classes) continue;
+    int64_t before = 0;  // classes that are likelier, or as likely and come first
+    for (int64_t c = 0; c < target; ++c) before += !(logits[c] < logits[target]);
+    for (int64_t c = target + 1; c < args.classes; ++c) before += !(logits[c] <= logits[target]);
+    correct += before < args.best;
   }
   return correct;
 }
