@@ -34,7 +34,7 @@ class Model:
         if name == "mlp":
             self.recipe = TOP / "tests/bench/mlp_25m.yaml"
             self.quantum = MLP_QUANTUM_SAMPLES
-            self.settings = {"train.steps": steps or 12}
+            self.settings = {"train.steps": steps or 4}
             return
         self.recipe = TOP / "recipes/vision/cifar_resnet/resnet20_cifar10.yaml"
         for number in range(1, 6):
@@ -120,7 +120,7 @@ def main():
     parser.add_argument("--model", choices=["mlp", "resnet20"], default="mlp")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--quantum", type=int, default=32, metavar="SAMPLES", help="of resnet20 (default 32)")
-    parser.add_argument("--steps", type=int, help="of a run (default: 12 of mlp, 60 of resnet20)")
+    parser.add_argument("--steps", type=int, help="of a run (default: 4 of mlp, 60 of resnet20)")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="tessera_bench_data_") as data:
         {"reduction": reduction, "scaling": scaling, "weak": weak, "link": link}[arguments.what](

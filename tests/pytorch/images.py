@@ -8,13 +8,12 @@ import argparse
 import pathlib
 import random
 import statistics
-import subprocess
 import sys
-import tempfile
 import time
 
 import numpy
 import torch
+from driver_process import DriverProcess
 from PIL import Image
 from torchvision.io import ImageReadMode, decode_jpeg
 from torchvision.transforms import v2
@@ -25,30 +24,12 @@ MEAN, STD = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
 EIGHTHS = (8, 4, 2, 1)
 
 
-class Ours:
-    """One driver and a temporary folder; use it in a with statement."""
+class Ours(DriverProcess):
+    separator = "\t"  # paths may have spaces
 
     def __init__(self, driver):
-        self.scratch = tempfile.TemporaryDirectory(prefix="tessera_images_")
-        self.folder = pathlib.Path(self.scratch.name)
-        self.process = subprocess.Popen([driver], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.process.stdin.close()
-        self.process.wait()
-        self.scratch.cleanup()
-
-    def ask(self, *words):
-        """The numbers of the answer."""
-        self.process.stdin.write("\t".join(map(str, words)) + "\n")
-        self.process.stdin.flush()
-        answer = self.process.stdout.readline().split()
-        if answer[:1] != ["ok"]:
-            raise SystemExit(f"error: the driver failed at '{words[0]}'; its line on standard error says why")
-        return [float(word) for word in answer[1:]]
+        super().__init__()
+        self.start(driver)
 
     def pixels(self, height=None, width=None):
         return numpy.fromfile(self.folder / "out", numpy.uint8).reshape(height, width, 3)

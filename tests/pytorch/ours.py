@@ -2,43 +2,21 @@
 """Tessera's side: pytorch_driver with a recipe of its own, asked line by line."""
 
 import json
-import pathlib
-import subprocess
-import tempfile
 
+from driver_process import DriverProcess
 from safetensors.torch import load, save_file
 
 
-class Ours:
-    """One driver in a temporary folder; use it in a with statement."""
-
+class Ours(DriverProcess):
     def __init__(self, driver, blocks, data, weights):
         """`blocks`: the recipe without its data. `data`: tensors (a dict) or the recipe's block. `weights`: a file, or None."""
-        self.scratch = tempfile.TemporaryDirectory(prefix="tessera_compare_")
-        self.folder = pathlib.Path(self.scratch.name)
+        super().__init__()
         if "kind" not in data:
             save_file(data, self.folder / "data.safetensors")
             data = {"kind": "tensors", "train": str(self.folder / "data.safetensors")}
         recipe = {"schema": 1, **blocks, "data": data, "init": {"weights": str(weights.resolve())} if weights else {}}
         (self.folder / "recipe.yaml").write_text(json.dumps(recipe))  # JSON is YAML
-        self.process = subprocess.Popen([driver, self.folder / "recipe.yaml"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.process.stdin.close()
-        self.process.wait()
-        self.scratch.cleanup()
-
-    def ask(self, *words):
-        """The numbers of the answer."""
-        self.process.stdin.write(" ".join(map(str, words)) + "\n")
-        self.process.stdin.flush()
-        answer = self.process.stdout.readline().split()
-        if answer[:1] != ["ok"]:
-            raise SystemExit(f"error: {pathlib.Path(self.process.args[0]).name} failed at '{words[0]}'; its line on standard error says why")
-        return [float(word) for word in answer[1:]]
+        self.start(driver, self.folder / "recipe.yaml")
 
     def tensors(self, *words):
         """The tensors of a command that writes a file."""
