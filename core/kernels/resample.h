@@ -7,7 +7,7 @@
 
 namespace tessera {
 
-inline constexpr int kWeightBits = 22;     ///< a weight of 1 is 1 << kWeightBits
+inline constexpr int kWeightBits = 22;     ///< a weight of 1 is 1 << kWeightBits; the magnitudes of one pixel's weights add up to less than 2
 inline constexpr int kLowWeightBits = 11;  ///< of a weight that are kept apart from the high ones
 inline constexpr int64_t kTapGroup = 4;
 

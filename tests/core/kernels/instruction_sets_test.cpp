@@ -51,7 +51,7 @@ void run_resampling(const InstructionSet& tables, const float* x, std::vector<Te
   std::vector<int32_t> first(kOutWidth), weights(kRows);
   std::vector<int16_t> packed(kOutWidth * kGroups * 2 * kTapGroup);
   for (size_t i = 0; i < first.size(); ++i) first[i] = static_cast<int32_t>(i);
-  for (size_t i = 0; i < packed.size(); ++i) packed[i] = static_cast<int16_t>(x[i] * 900.0f + (i / kTapGroup % 2 == 0 ? 300.0f : 1000.0f));
+  for (size_t i = 0; i < packed.size(); ++i) packed[i] = static_cast<int16_t>(x[i] * 250.0f + (i / kTapGroup % 2 == 0 ? 200.0f : 1000.0f));
   for (size_t i = 0; i < weights.size(); ++i) weights[i] = static_cast<int32_t>(x[i] * 200'000.0f + 60'000.0f);
   tables.resample.across({kRows, kOutWidth, kGroups, first.data(), packed.data(), source.data(), kPixels * 3, across.data(), kStrideBytes});
   tables.resample.down({3 * kOutWidth, kRows, weights.data(), across.data(), kStrideBytes, down.data()});
