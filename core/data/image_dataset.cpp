@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <mutex>
 #include <numeric>
@@ -13,6 +14,13 @@
 
 namespace tessera::data {
 namespace {
+
+struct ImageSplit {
+  std::shared_ptr<const ImageStore> store;
+  std::string name;
+  std::vector<int64_t> chosen;  ///< indices into the store
+  int64_t classes;
+};
 
 class ImageDataset final : public Dataset {
  public:
@@ -67,12 +75,22 @@ class ImageDataset final : public Dataset {
   mutable std::string fingerprint_;  // once it has been asked for
 };
 
+/// All samples, or what the holdout makes of them.
+std::vector<int64_t> choose(const ImageStore& store, std::string_view split, const HoldoutConfig& holdout) {
+  std::vector<int64_t> all(static_cast<size_t>(store.samples()));
+  std::iota(all.begin(), all.end(), 0);
+  if (!holdout.active() || source_split(holdout, split) != "train") return all;
+  std::vector<int32_t> labels;
+  for (int64_t index : all) labels.push_back(store.label(index));
+  return split_holdout(labels, holdout, split == "val");
+}
+
 }  // namespace
 
-std::vector<int32_t> labels_of(const ImageStore& store) {
-  std::vector<int32_t> labels;
-  for (int64_t index = 0; index < store.samples(); ++index) labels.push_back(store.label(index));
-  return labels;
+std::string_view source_split(const HoldoutConfig& holdout, std::string_view split) {
+  static const std::array<std::string, 3> known = {"train", "val", "test"};
+  check_split(split, known);
+  return holdout.active() && split == "val" ? "train" : split;
 }
 
 int64_t count_classes(const ImageStore& store, int64_t classes, std::string_view where) {
@@ -94,16 +112,11 @@ int64_t count_classes(const ImageStore& store, int64_t classes, std::string_view
   return static_cast<int64_t>(seen.size());
 }
 
-std::vector<int64_t> choose(const ImageStore& store, const HoldoutConfig& holdout, bool held_out) {
-  if (holdout.active()) return split_holdout(labels_of(store), holdout, held_out);
-  std::vector<int64_t> all(static_cast<size_t>(store.samples()));
-  std::iota(all.begin(), all.end(), 0);
-  return all;
-}
-
-std::unique_ptr<Dataset> open_images(ImageSplit split, const ImageTransformConfig& transform) {
-  if (split.chosen.empty()) throw Error(ErrorKind::usage, fmt::format("split {} has no sample", split.name), "data.holdout", "hold out fewer, or more");
-  return std::make_unique<ImageDataset>(std::move(split), transform);
+std::unique_ptr<Dataset> open_images(std::shared_ptr<const ImageStore> store, std::string_view split, const HoldoutConfig& holdout, int64_t classes,
+                                     const ImageTransformConfig& transform) {
+  std::vector<int64_t> chosen = choose(*store, split, holdout);
+  if (chosen.empty()) throw Error(ErrorKind::usage, fmt::format("split {} has no sample", split), "data.holdout", "hold out fewer, or more");
+  return std::make_unique<ImageDataset>(ImageSplit{std::move(store), std::string(split), std::move(chosen), classes}, transform);
 }
 
 }  // namespace tessera::data

@@ -30,25 +30,16 @@ class ImageStore {
   virtual std::vector<std::string> class_names() const { return {}; }
 };
 
-/// A split of a store.
-struct ImageSplit {
-  std::shared_ptr<const ImageStore> store;
-  std::string name;             ///< "train" is augmented in training
-  std::vector<int64_t> chosen;  ///< indices into the store
-  int64_t classes = 0;          ///< labels are below it
-};
-
-/// All labels of a store.
-std::vector<int32_t> labels_of(const ImageStore& store);
+/// The split ("train", "val" or "test") whose images those of `split` are: with a holdout "val" is a part of "train". Throws Error(usage) for another one.
+std::string_view source_split(const HoldoutConfig& holdout, std::string_view split);
 
 /// The number of classes: `classes`, or, where that is 0, as many as the labels show. Throws Error(data) naming `where` and a sample: labels that are
 /// not below `classes`; with 0, a class below the largest that no sample has.
 int64_t count_classes(const ImageStore& store, int64_t classes, std::string_view where);
 
-/// What `data.holdout` makes of the store of split "train"; all of it where nothing is held out.
-std::vector<int64_t> choose(const ImageStore& store, const HoldoutConfig& holdout, bool held_out);
-
-/// `inputs` f32 images [3, height, width], `targets` i64 [].
-std::unique_ptr<Dataset> open_images(ImageSplit split, const ImageTransformConfig& transform);
+/// Split `split` of a store that holds source_split(holdout, split), labels being below `classes`: `inputs` f32 images [3, height, width], augmented in
+/// training where the split is "train", and `targets` i64 []. Throws Error(usage) where the holdout leaves nothing.
+std::unique_ptr<Dataset> open_images(std::shared_ptr<const ImageStore> store, std::string_view split, const HoldoutConfig& holdout, int64_t classes,
+                                     const ImageTransformConfig& transform);
 
 }  // namespace tessera::data

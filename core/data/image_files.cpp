@@ -9,30 +9,25 @@
 
 #include "core/base/error.h"
 #include "core/base/file.h"
+#include "core/base/text.h"
+#include "core/data/image/decode.h"
 
 namespace tessera::data {
 namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::array<std::string_view, 4> kReadEndings = {".jpg", ".jpeg", ".png", ".webp"};
 /// What torchvision takes for images as well.
 constexpr std::array<std::string_view, 5> kOtherEndings = {".ppm", ".bmp", ".pgm", ".tif", ".tiff"};
 /// Deeper folders are links that lead in a circle.
 constexpr int kMaxDepth = 32;
 
-std::string lower_case_ending(const fs::path& path) {
-  std::string ending = path.extension().string();
-  for (char& c : ending) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  return ending;
-}
-
 bool is_image(const fs::path& path) {
-  const std::string ending = lower_case_ending(path);
+  const std::string ending = lower_case(path.extension().string());
   if (std::ranges::find(kOtherEndings, ending) != kOtherEndings.end()) {
     throw Error(ErrorKind::data, fmt::format("images of format {} are not read", ending), path.string(), "convert it to PNG, JPEG or WebP, or remove it");
   }
-  return std::ranges::find(kReadEndings, ending) != kReadEndings.end();
+  return std::ranges::find(kImageEndings, ending) != kImageEndings.end();
 }
 
 /// `folder` and all folders below it.

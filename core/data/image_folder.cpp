@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/data/image_folder.h"
 
-#include <array>
 #include <filesystem>
 
 #include "core/base/error.h"
@@ -79,13 +78,10 @@ void ImageFolderConfig::declare(config::Fields& fields) {
 }
 
 std::unique_ptr<Dataset> open_image_folder(const ImageFolderConfig& config, std::string_view split) {
-  const std::array<std::string, 3> splits = {"train", "val", "test"};
-  check_split(split, splits);
-  const bool held_out = config.holdout.active() && split == "val", from_train = held_out || split == "train";
-  const std::string_view source = held_out ? "train" : split;
+  const std::string_view source = source_split(config.holdout, split);
   const auto store = open_files(config, source);
   const int64_t classes = classes_of(config, *store, source_of(config, source));
-  return open_images({store, std::string(split), choose(*store, from_train ? config.holdout : HoldoutConfig(), held_out), classes}, config.transform);
+  return open_images(store, split, config.holdout, classes, config.transform);
 }
 
 }  // namespace tessera::data

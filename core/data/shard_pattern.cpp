@@ -4,11 +4,10 @@
 #include <fmt/format.h>
 #include <glob.h>
 
-#include <charconv>
 #include <memory>
-#include <optional>
 
 #include "core/base/error.h"
+#include "core/base/text.h"
 
 namespace tessera::data {
 namespace {
@@ -16,12 +15,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr size_t kMaxShards = 1'000'000;
-
-std::optional<uint64_t> digits(std::string_view text) {
-  uint64_t value = 0;
-  const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), value);
-  return failure == std::errc() && end == text.data() + text.size() && !text.empty() ? std::optional(value) : std::nullopt;
-}
 
 /// What stands between two braces.
 std::vector<std::string> alternatives(const std::string& inside, const std::string& key) {
@@ -35,7 +28,7 @@ std::vector<std::string> alternatives(const std::string& inside, const std::stri
     }
     return texts;
   }
-  const auto first = digits(std::string_view(inside).substr(0, dots)), last = digits(std::string_view(inside).substr(dots + 2));
+  const auto first = parse_digits(std::string_view(inside).substr(0, dots)), last = parse_digits(std::string_view(inside).substr(dots + 2));
   if (!first || !last || *first > *last || *last - *first >= kMaxShards) {
     throw Error(ErrorKind::usage, fmt::format("'{{{}}}' is no range of numbers", inside), key, "write {000..012}, the smaller number first");
   }

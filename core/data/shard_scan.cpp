@@ -9,14 +9,15 @@
 #include "core/base/activity.h"
 #include "core/base/error.h"
 #include "core/base/input_file.h"
+#include "core/base/text.h"
+#include "core/data/image/decode.h"
 #include "core/data/shard_index.h"
 #include "core/format/tar.h"
 
 namespace tessera::data {
 namespace {
 
-constexpr std::array<std::string_view, 4> kImageEndings = {"jpg", "jpeg", "png", "webp"};
-constexpr std::string_view kClassEnding = "cls";
+constexpr std::string_view kClassEnding = ".cls";
 /// More than any number in digits, with blanks.
 constexpr uint64_t kMaxClass_bytes = 64;
 
@@ -28,9 +29,7 @@ struct SplitName {
 SplitName split_name(const std::string& name) {
   const size_t slash = name.rfind('/'), begin = slash == std::string::npos ? 0 : slash + 1, dot = name.find('.', begin);
   if (dot == std::string::npos) return {name, {}};
-  std::string ending = name.substr(dot + 1);
-  std::ranges::transform(ending, ending.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
-  return {name.substr(0, dot), ending};
+  return {name.substr(0, dot), lower_case(std::string_view(name).substr(dot))};
 }
 
 /// Collects the members of one shard into samples.

@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <filesystem>
 #include <mutex>
 
@@ -92,16 +91,11 @@ class ShardStore final : public ImageStore {
 };
 
 std::vector<fs::path> shards_of(const WebdatasetConfig& config, std::string_view split) {
-  const std::array<std::string, 3> splits = {"train", "val", "test"};
-  check_split(split, splits);
   const std::string& pattern = split == "train" ? config.train : split == "val" ? config.val : config.test;
   const std::string key = "data." + std::string(split);
   if (pattern.empty()) throw Error(ErrorKind::usage, fmt::format("no shards are named for split {}", split), key, "give a pattern, as in imagenet-train-{000000..001023}.tar");
   return find_shards(config.root, pattern, key);
 }
-
-/// The split that the samples come from.
-std::string_view source_split(const WebdatasetConfig& config, std::string_view split) { return config.holdout.active() && split == "val" ? "train" : split; }
 
 }  // namespace
 
@@ -119,15 +113,14 @@ void WebdatasetConfig::declare(config::Fields& fields) {
 }
 
 void index_webdataset(const WebdatasetConfig& config, std::string_view split, const PrepareObserver& observer) {
-  index_shards(shards_of(config, source_split(config, split)), config.index_cache, observer);
+  index_shards(shards_of(config, source_split(config.holdout, split)), config.index_cache, observer);
 }
 
 std::unique_ptr<Dataset> open_webdataset(const WebdatasetConfig& config, std::string_view split) {
-  const std::string_view source = source_split(config, split);
+  const std::string_view source = source_split(config.holdout, split);
   const auto store = std::make_shared<ShardStore>(shards_of(config, source), config.index_cache);
   const int64_t classes = count_classes(*store, config.classes, "split " + std::string(source));
-  const bool held_out = source != split;
-  return open_images({store, std::string(split), choose(*store, source == "train" ? config.holdout : HoldoutConfig(), held_out), classes}, config.transform);
+  return open_images(store, split, config.holdout, classes, config.transform);
 }
 
 }  // namespace tessera::data

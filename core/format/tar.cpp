@@ -4,9 +4,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 
 #include "core/base/error.h"
+#include "core/base/text.h"
 
 namespace tessera {
 namespace {
@@ -29,13 +29,6 @@ std::string_view until_zero(std::string_view text) { return text.substr(0, text.
 
 bool all_zero(std::span<const std::byte> bytes) {
   return std::ranges::all_of(bytes, [](std::byte b) { return b == std::byte{0}; });
-}
-
-std::optional<uint64_t> parse_decimal(std::string_view text) {
-  uint64_t value = 0;
-  const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (failure != std::errc() || end != text.data() + text.size() || text.empty()) return std::nullopt;
-  return value;
 }
 
 }  // namespace
@@ -123,7 +116,7 @@ void TarReader::read_pax(const std::string& records, Extension& extension) const
   const auto damaged = [this] { fail(fmt::format("the extended header before byte {} is damaged", offset_)); };
   while (!rest.empty() && rest.front() != '\0') {
     const size_t blank = rest.find(' ');
-    const auto length = parse_decimal(rest.substr(0, std::min(blank, rest.size())));
+    const auto length = parse_digits(rest.substr(0, std::min(blank, rest.size())));
     if (!length || *length > rest.size() || *length < blank + 3 || rest[*length - 1] != '\n') damaged();
     const std::string_view record = rest.substr(blank + 1, *length - blank - 2);
     const size_t equals = record.find('=');
@@ -131,7 +124,7 @@ void TarReader::read_pax(const std::string& records, Extension& extension) const
     const std::string_view key = record.substr(0, equals), value = record.substr(equals + 1);
     if (key == "path") extension.name = std::string(value);
     if (key == "size") {
-      extension.size_bytes = parse_decimal(value);
+      extension.size_bytes = parse_digits(value);
       if (!extension.size_bytes) damaged();
     }
     if (key.starts_with("GNU.sparse.")) fail(fmt::format("the member at byte {} is a sparse file, which is not read", offset_));

@@ -2,23 +2,15 @@
 // Any bytes as a checkpoint's manifest, with and without its checksum around it: refused with a checkpoint error of one line, or
 // valid and the same after encoding anew.
 #include <cstdint>
-#include <cstdio>
-#include <cstdlib>
-#include <string>
 
 #include "core/base/error.h"
 #include "core/checkpoint/manifest.h"
+#include "tests/fuzz/require.h"
 
 namespace {
 
 using namespace tessera;
 using namespace tessera::checkpoint;
-
-void require(bool condition, const char* what) {
-  if (condition) return;
-  std::fprintf(stderr, "%s\n", what);
-  std::abort();
-}
 
 void check_round_trip(const Manifest& manifest) {
   const EncodedManifest encoded = encode(manifest);
@@ -33,8 +25,7 @@ void check(Read read) {
   try {
     manifest = read();
   } catch (const Error& error) {
-    require(error.kind() == ErrorKind::checkpoint, "not a checkpoint error");
-    require(std::string(error.what()).find('\n') == std::string::npos, "more than one line");
+    require_refusal(error, ErrorKind::checkpoint);
     return;
   }
   check_round_trip(manifest);

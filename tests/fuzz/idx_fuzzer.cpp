@@ -2,21 +2,9 @@
 // Any bytes as an idx file, plain or gzip: refused with a data error of one line, or read in full. The first byte chooses
 // the number of dims and whether only a part is read.
 #include <cstdint>
-#include <cstdio>
-#include <cstdlib>
-#include <string>
 
 #include "core/data/idx_file.h"
-
-namespace {
-
-void require(bool condition, const char* what) {
-  if (condition) return;
-  std::fprintf(stderr, "%s\n", what);
-  std::abort();
-}
-
-}  // namespace
+#include "tests/fuzz/require.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (size == 0) return 0;
@@ -29,8 +17,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     require(tensor.size_bytes() <= size * 1032, "more bytes than the input can hold");
     require(limit == 0 ? tensor.shape() == reader.shape() : tensor.shape()[0] <= limit, "not the samples asked for");
   } catch (const tessera::Error& error) {
-    require(error.kind() == tessera::ErrorKind::data, "not a data error");
-    require(std::string(error.what()).find('\n') == std::string::npos, "more than one line");
+    require_refusal(error, tessera::ErrorKind::data);
   }
   return 0;
 }

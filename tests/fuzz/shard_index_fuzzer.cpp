@@ -2,25 +2,13 @@
 // Any bytes as the index of a shard: refused with a data error of one line, or an index whose samples lie inside of the shard and that becomes the
 // same bytes again. A first byte of which the lowest bit is set has the checksum put right, so that the rest is reached.
 #include <cstdint>
-#include <cstdio>
-#include <cstdlib>
 #include <cstring>
 #include <span>
 #include <string>
 
-#include "core/base/error.h"
 #include "core/base/hash.h"
 #include "core/data/shard_index.h"
-
-namespace {
-
-void require(bool condition, const char* what) {
-  if (condition) return;
-  std::fprintf(stderr, "%s\n", what);
-  std::abort();
-}
-
-}  // namespace
+#include "tests/fuzz/require.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (size == 0) return 0;
@@ -38,8 +26,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     }
     require(tessera::data::encode_index(index) == bytes, "other bytes than were read");
   } catch (const tessera::Error& error) {
-    require(error.kind() == tessera::ErrorKind::data, "not a data error");
-    require(std::string(error.what()).find('\n') == std::string::npos, "more than one line");
+    require_refusal(error, tessera::ErrorKind::data);
   }
   return 0;
 }

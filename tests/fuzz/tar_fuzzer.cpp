@@ -1,24 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Any bytes as a tar archive: refused with a data error of one line, or members whose data lie inside of it, in order and apart.
 #include <cstdint>
-#include <cstdio>
-#include <cstdlib>
 #include <cstring>
 #include <span>
-#include <string>
 
-#include "core/base/error.h"
 #include "core/format/tar.h"
-
-namespace {
-
-void require(bool condition, const char* what) {
-  if (condition) return;
-  std::fprintf(stderr, "%s\n", what);
-  std::abort();
-}
-
-}  // namespace
+#include "tests/fuzz/require.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const auto source = [&](uint64_t offset, std::span<std::byte> to) {
@@ -35,8 +22,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       end = member->data_offset_bytes + member->size_bytes;
     }
   } catch (const tessera::Error& error) {
-    require(error.kind() == tessera::ErrorKind::data, "not a data error");
-    require(std::string(error.what()).find('\n') == std::string::npos, "more than one line");
+    require_refusal(error, tessera::ErrorKind::data);
   }
   return 0;
 }

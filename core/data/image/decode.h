@@ -6,6 +6,7 @@
 // off or damaged: a missing end is an error, never grey filler. What damages no pixel (unknown markers, bytes between them) is let pass.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -21,6 +22,8 @@ struct DecodeOptions {
 };
 
 enum class ImageFormat { jpeg, png, webp };
+/// How names of such files end, in lower case.
+inline constexpr std::array<std::string_view, 4> kImageEndings = {".jpg", ".jpeg", ".png", ".webp"};
 
 /// What the first bytes say.
 struct ImageInfo {

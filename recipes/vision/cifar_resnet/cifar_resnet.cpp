@@ -8,6 +8,7 @@
 #include "core/ops/pooling.h"
 #include "core/ops/shape.h"
 #include "recipes/fit.h"
+#include "recipes/vision/image_model.h"
 
 namespace tessera::recipes {
 namespace {
@@ -15,15 +16,10 @@ namespace {
 using nn::ForwardContext;
 using nn::Variable;
 
-std::unique_ptr<nn::Conv2d> conv(int64_t in, int64_t out, int64_t kernel, int64_t stride) {
-  return std::make_unique<nn::Conv2d>(nn::Conv2dOptions{
-      .in_channels = in, .out_channels = out, .kernel = kernel, .stride = stride, .padding = kernel / 2, .bias = false});
-}
-
 /// A 1x1 convolution with batch norm; names 0 and 1, as in a sequence.
 class Projection final : public nn::Module {
  public:
-  Projection(int64_t in, int64_t out, int64_t stride) : conv_(add("0", conv(in, out, 1, stride))), bn_(add("1", std::make_unique<nn::BatchNorm>(out))) {}
+  Projection(int64_t in, int64_t out, int64_t stride) : conv_(add("0", plain_conv(in, out, 1, stride))), bn_(add("1", std::make_unique<nn::BatchNorm>(out))) {}
   std::string kind() const override { return "Projection"; }
 
  private:
@@ -39,9 +35,9 @@ class Block final : public nn::Module {
       : stride_(stride),
         channels_(out),
         changes_shape_(stride != 1 || in != out),
-        conv1_(add("conv1", conv(in, out, 3, stride))),
+        conv1_(add("conv1", plain_conv(in, out, 3, stride))),
         bn1_(add("bn1", std::make_unique<nn::BatchNorm>(out))),
-        conv2_(add("conv2", conv(out, out, 3, 1))),
+        conv2_(add("conv2", plain_conv(out, out, 3, 1))),
         bn2_(add("bn2", std::make_unique<nn::BatchNorm>(out))),
         projection_(shortcut == "C" || (shortcut == "B" && changes_shape_) ? &add("shortcut", std::make_unique<Projection>(in, out, stride))
                                                                            : nullptr) {}
@@ -71,7 +67,7 @@ class Block final : public nn::Module {
 class CifarResnet final : public nn::Module {
  public:
   explicit CifarResnet(const CifarResnetConfig& config)
-      : conv1_(add("conv1", conv(config.in_channels, config.width, 3, 1))), bn1_(add("bn1", std::make_unique<nn::BatchNorm>(config.width))) {
+      : conv1_(add("conv1", plain_conv(config.in_channels, config.width, 3, 1))), bn1_(add("bn1", std::make_unique<nn::BatchNorm>(config.width))) {
     const int64_t blocks = (config.depth - 2) / 6;
     int64_t in = config.width;
     for (int64_t stage = 0; stage < 3; ++stage) {

@@ -11,6 +11,7 @@
 #include "core/base/error.h"
 #include "core/config/fields.h"
 #include "core/data/idx_file.h"
+#include "tests/core/data/expect.h"
 #include "tests/temporary_folder.h"
 
 namespace tessera::data {
@@ -47,19 +48,6 @@ std::string pixels(size_t count) {
   return elements;
 }
 
-std::string error_of(const std::function<void()>& action) {
-  try {
-    action();
-    return "no error";
-  } catch (const Error& error) {
-    const std::string what = error.what();
-    EXPECT_EQ(what.find('\n'), std::string::npos) << what;
-    return what;
-  }
-}
-
-void expect_in(const std::string& part, const std::string& whole) { EXPECT_NE(whole.find(part), std::string::npos) << whole; }
-
 class IdxTest : public testing::Test {
  protected:
   IdxTest() {
@@ -80,7 +68,7 @@ class IdxTest : public testing::Test {
   }
   /// Opens and reads everything.
   std::string read_error() {
-    return error_of([&] { open_idx(settings(), "train")->fingerprint(); });
+    return message_of([&] { open_idx(settings(), "train")->fingerprint(); });
   }
 
   test::TemporaryFolder folder_;
@@ -130,17 +118,17 @@ TEST_F(IdxTest, LimitSamples) {
   limited.limit_samples = 100;
   EXPECT_EQ(open_idx(limited, "train")->samples(), 5);
   limited.limit_samples = -1;
-  expect_in("data.limit_samples", error_of([&] { open_idx(limited, "train"); }));
+  expect_in("data.limit_samples", message_of([&] { open_idx(limited, "train"); }));
 }
 
 TEST_F(IdxTest, MissingFilesAndSplits) {
   expect_in((folder_.path() / "train-images-idx3-ubyte").string(), read_error());
   IdxConfig debian;
   debian.root = "/usr/share/datasets/absent";
-  expect_in("install the Debian package dataset-fashion-mnist", error_of([&] { open_idx(debian, "train"); }));
-  expect_in("there is no split 'valid'; there is train, test", error_of([&] { open_idx(settings(), "valid"); }));
+  expect_in("install the Debian package dataset-fashion-mnist", message_of([&] { open_idx(debian, "train"); }));
+  expect_in("there is no split 'valid'; there is train, test", message_of([&] { open_idx(settings(), "valid"); }));
   write_train();
-  expect_in("t10k-images-idx3-ubyte", error_of([&] { open_idx(settings(), "test"); }));
+  expect_in("t10k-images-idx3-ubyte", message_of([&] { open_idx(settings(), "test"); }));
 }
 
 TEST_F(IdxTest, DeclaresItsKeys) {
@@ -153,13 +141,13 @@ TEST_F(IdxTest, BadKeys) {
   write_train();
   IdxConfig bad = settings();
   bad.std = 0;
-  expect_in("data.std", error_of([&] { open_idx(bad, "train"); }));
+  expect_in("data.std", message_of([&] { open_idx(bad, "train"); }));
   bad = settings();
   bad.mean = std::numeric_limits<double>::infinity();
-  expect_in("data.mean", error_of([&] { open_idx(bad, "train"); }));
+  expect_in("data.mean", message_of([&] { open_idx(bad, "train"); }));
   bad = settings();
   bad.classes = 0;
-  expect_in("data.classes", error_of([&] { open_idx(bad, "train"); }));
+  expect_in("data.classes", message_of([&] { open_idx(bad, "train"); }));
 }
 
 TEST_F(IdxTest, ImagesAndLabelsMustBelongTogether) {
