@@ -9,8 +9,10 @@ namespace tessera::autograd {
 
 void Leaf::accept(Tensor gradient) {
   TESSERA_ASSERT(gradient.shape() == view_.shape(), "gradient of shape " + gradient.shape().text() + " for a parameter of shape " + view_.shape().text());
-  if (!written_) {
-    if (gradient.bytes() != view_.bytes()) copy_into(gradient, view_);
+  if (gradient.bytes() == view_.bytes()) {
+    // It was written in place.
+  } else if (!written_) {
+    copy_into(gradient, view_);
   } else {
     const Tensor part = contiguous(gradient);
     kernels_for(view_.device()).elementwise.add({view_.elements(), view_.data<float>(), part.data<float>(), view_.data<float>()});
@@ -22,6 +24,18 @@ void Leaf::accept(Tensor gradient) {
 Tensor Leaf::gradient_target(const Shape& shape, bool channels_last) {
   if (!written_ && !channels_last && shape == view_.shape()) return view_;
   return Node::gradient_target(shape, channels_last);
+}
+
+Tensor Leaf::take_received() {
+  if (!written_) return {};
+  written_ = false;
+  return view_;
+}
+
+Tensor Leaf::early_target(const Shape& shape) {
+  if (written_ || shape != view_.shape()) return Node::early_target(shape);
+  written_ = true;
+  return view_;
 }
 
 void Leaf::fire() {

@@ -25,6 +25,8 @@ class Leaf final : public Node {
 
   void accept(Tensor gradient) override;
   Tensor gradient_target(const Shape& shape, bool channels_last) override;
+  Tensor take_received() override;
+  Tensor early_target(const Shape& shape) override;
 
   void set_hook(GradientHook* hook) { hook_ = hook; }
   void add_use() { ++uses_; }

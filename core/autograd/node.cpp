@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/autograd/node.h"
 
+#include <utility>
+
 #include "core/autograd/leaf.h"
 #include "core/kernels/kernels.h"
 
@@ -29,6 +31,19 @@ void Node::accept(Tensor gradient) {
 
 Tensor Node::gradient_target(const Shape& shape, bool channels_last) {
   return channels_last ? Tensor::empty_channels_last(shape) : Tensor::empty(shape);
+}
+
+Tensor Node::take_received() { return std::exchange(gradient_, Tensor()); }
+
+Tensor Node::early_target(const Shape& shape) { return Tensor::empty(shape); }
+
+Tensor Node::accumulator(size_t input, const Shape& shape) const {
+  const Tensor sum = received(input);
+  if (sum.defined() && inputs_[input]->is_leaf()) return sum;
+  Tensor own = target(input, shape);
+  if (sum.defined()) copy_into(sum, own);
+  else fill_zero(own);
+  return own;
 }
 
 void connect(Node& node, std::vector<std::shared_ptr<Node>> inputs) {

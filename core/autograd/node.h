@@ -28,6 +28,11 @@ class Node {
   virtual void accept(Tensor gradient);
   /// Where a consumer may write its part directly (parameters: their place in the flat gradient buffer), or a new tensor.
   virtual Tensor gradient_target(const Shape& shape, bool channels_last);
+  /// Takes back what has been received so far; undefined: nothing yet. Who takes it gives it again with his own part added, in one pass over memory.
+  /// Its memory may be shared with other nodes, except that of a leaf.
+  virtual Tensor take_received();
+  /// Where an op that finds its gradient during forward may write it; it gives the same tensor in backward.
+  virtual Tensor early_target(const Shape& shape);
 
   /// Nodes are numbered as they are made, so descending order is a valid order of backward on every rank.
   uint64_t sequence() const { return sequence_; }
@@ -40,6 +45,9 @@ class Node {
   Tensor target(size_t input, const Shape& shape, bool channels_last = false) const {
     return inputs_[input]->gradient_target(shape, channels_last);
   }
+  Tensor received(size_t input) const { return inputs_[input]->take_received(); }
+  /// What `input` has received so far, or zeros, in memory that the caller may add to; to be given back.
+  Tensor accumulator(size_t input, const Shape& shape) const;
 
  private:
   friend class Engine;

@@ -56,6 +56,23 @@ struct DropoutBackward {
   float* dx;
 };
 
+/// y = silu(gate) * x, the gate of SwiGLU (Shazeer 2020).
+struct GatedForward {
+  int64_t elements;
+  const float* gate;
+  const float* x;
+  float* y;
+};
+
+struct GatedBackward {
+  int64_t elements;
+  const float* gate;
+  const float* x;
+  const float* dy;
+  float* dgate;
+  float* dx;
+};
+
 struct BinaryAdd {
   int64_t elements;
   const float* a;
@@ -69,6 +86,8 @@ struct ElementwiseKernels {
   void (*dropout_forward)(const DropoutForward&);
   void (*dropout_backward)(const DropoutBackward&);
   void (*add)(const BinaryAdd&);
+  void (*gated_forward)(const GatedForward&);
+  void (*gated_backward)(const GatedBackward&);
 };
 
 }  // namespace tessera

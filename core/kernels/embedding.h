@@ -13,7 +13,7 @@ struct EmbeddingForward {
   float* out;
 };
 
-/// dtable = 0; dtable[ids[i]] += dy[i] in ascending order of i, except where ids[i] is `skipped`.
+/// dtable[ids[i]] += dy[i] in ascending order of i, except where ids[i] is `skipped`.
 struct EmbeddingBackward {
   int64_t count, table_rows, columns;
   const int64_t* ids;

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "core/kernels/arithmetic.h"
+#include "core/kernels/attention.h"
 #include "core/kernels/convolution.h"
 #include "core/kernels/elementwise.h"
 #include "core/kernels/embedding.h"
@@ -17,6 +18,7 @@
 #include "core/kernels/softmax.h"
 #include "core/kernels/reduction.h"
 #include "core/kernels/resample.h"
+#include "core/kernels/rotary.h"
 #include "core/kernels/summation.h"
 
 namespace tessera {
@@ -37,6 +39,8 @@ struct Kernels {
   GatherKernels gather;
   BinPoolingKernels bin_pooling;
   ResampleKernels resample;
+  AttentionKernels attention;
+  RotaryKernels rotary;
 };
 
 /// The kernels of a device. Throws Error(usage) for a device that this build does not have.

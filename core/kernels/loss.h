@@ -20,7 +20,7 @@ struct CrossEntropyForward {
   int64_t rows, classes;
   const float* logits;
   CrossEntropyTargets targets;
-  float* probabilities;  ///< nullptr: not needed
+  float* probabilities;  ///< may be the logits; nullptr: not needed
   float* loss_sum;       ///< one element: sum over rows, in f64
 };
 
@@ -30,7 +30,7 @@ struct CrossEntropyBackward {
   const float* probabilities;
   CrossEntropyTargets targets;
   const float* scale;  ///< one element: gradient of the loss sum
-  float* dlogits;      ///< not the probabilities themselves
+  float* dlogits;      ///< may be the probabilities
 };
 
 /// Rows whose largest logit (the first of equals) is the target's.

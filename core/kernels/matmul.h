@@ -7,7 +7,7 @@
 
 namespace tessera {
 
-/// Row-major out[m, n] = op(a) op(b) + bias, op(a) being [m, k] and op(b) [k, n]. Leading sizes are those of the stored matrices.
+/// Row-major out[m, n] = op(a) op(b) + bias, or added to what is there; op(a) being [m, k] and op(b) [k, n]. Leading sizes are those of the stored matrices.
 struct Matmul {
   int64_t m, n, k;
   bool transpose_a, transpose_b;
@@ -15,6 +15,7 @@ struct Matmul {
   const float* b;
   float* out;
   const float* bias = nullptr;  ///< [n]; nullptr: none
+  bool add = false;             ///< out += the product
 };
 
 /// Stacks of matrices a [.., m, k], b [.., k, n] and out [.., m, n], of equally many dims; key of the primitive cache. A leading dim of size 1 is repeated as often

@@ -61,8 +61,10 @@ struct LayerNormForward {
   int64_t rows, columns;
   float epsilon;
   const float* x;
-  const float* weight;  ///< [columns]
-  const float* bias;    ///< [columns]
+  const float* residual;  ///< like x; nullptr: none. x + residual is what is normalised
+  float* sum;             ///< x + residual, out; nullptr where there is no residual
+  const float* weight;    ///< [columns]
+  const float* bias;      ///< [columns]
   float* y;
   float* mean;               ///< [rows], out
   float* inverse_deviation;  ///< [rows], out
@@ -73,15 +75,40 @@ inline constexpr int64_t kLayerNormBlockRows = 64;
 
 struct LayerNormBackward {
   int64_t rows, columns;
-  const float* x;
+  const float* x;  ///< what was normalised
   const float* dy;
   const float* weight;
   const float* mean;
   const float* inverse_deviation;
+  const float* received;  ///< like x: added to dx; nullptr: nothing
   float* dx;
   float* dweight;   ///< [columns]
   float* dbias;     ///< [columns]
   float* partials;  ///< [ceil(rows / kLayerNormBlockRows), 2, columns], scratch
+};
+
+/// Root-mean-square normalisation of [rows, columns]: y = x / sqrt(mean of x^2 + epsilon) * weight (Zhang and Sennrich, NeurIPS 2019).
+struct RmsNormForward {
+  int64_t rows, columns;
+  float epsilon;
+  const float* x;
+  const float* residual;  ///< as in layer normalisation
+  float* sum;
+  const float* weight;    ///< [columns]
+  float* y;
+  float* inverse_root;  ///< [rows], out: 1 / sqrt(mean of x^2 + epsilon)
+};
+
+struct RmsNormBackward {
+  int64_t rows, columns;
+  const float* x;  ///< what was normalised
+  const float* dy;
+  const float* weight;
+  const float* inverse_root;
+  const float* received;  ///< as in layer normalisation
+  float* dx;
+  float* dweight;   ///< [columns]
+  float* partials;  ///< [ceil(rows / kLayerNormBlockRows), columns], scratch
 };
 
 /// Group normalisation of [samples, pixels, channels] (channels-last images): like layer normalisation, the statistics being those of a sample's
@@ -135,6 +162,8 @@ struct NormalisationKernels {
   void (*batch_norm_backward)(const BatchNormBackward&);
   void (*layer_norm_forward)(const LayerNormForward&);
   void (*layer_norm_backward)(const LayerNormBackward&);
+  void (*rms_norm_forward)(const RmsNormForward&);
+  void (*rms_norm_backward)(const RmsNormBackward&);
   void (*group_norm_forward)(const GroupNormForward&);
   void (*group_norm_backward)(const GroupNormBackward&);
   void (*response_norm_forward)(const ResponseNormForward&);

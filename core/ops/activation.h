@@ -30,6 +30,9 @@ Variable silu(const Variable& x);
 /// log(1 + exp(beta * x)) / beta, and x itself where beta * x > threshold; any shape, dense; beta > 0.
 Variable softplus(const Variable& x, double beta = 1.0, double threshold = 20.0);
 
+/// silu(gate) * x of two inputs of the same shape (Shazeer 2020).
+Variable swiglu(const Variable& gate, const Variable& x);
+
 /// Which random numbers a dropout draws: a function of recipe and data position alone.
 struct DropoutKey {
   RandomKey key;

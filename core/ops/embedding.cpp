@@ -17,7 +17,7 @@ class EmbeddingNode final : public autograd::Node {
   const char* name() const override { return "embedding"; }
   void backward(const Tensor& gradient) override {
     const Tensor dy = contiguous(gradient);
-    Tensor dtable = target(0, table_);
+    Tensor dtable = accumulator(0, table_);  // beside the ids' rows nothing is touched: a table that other ops use too is not gone through again
     kernels_for(dtable.device())
         .embedding.backward({ids_.elements(), table_[0], table_[1], ids_.data<int64_t>(), skipped_, dy.data<float>(), dtable.data<float>()});
     give(0, std::move(dtable));

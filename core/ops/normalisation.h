@@ -30,6 +30,21 @@ Variable batch_norm_apply(const Variable& x, const Variable& weight, const Varia
 /// D; either may be undefined (1 and 0) (Ba, Kiros, Hinton 2016).
 Variable layer_norm(const Variable& x, const Shape& normalised, const Variable& weight, const Variable& bias, double epsilon = 1e-5);
 
+/// A sum and what a normalisation makes of it.
+struct NormalisedSum {
+  Variable sum, normalised;
+};
+
+/// layer_norm of x + residual, which are of the same shape, in the pass that adds them; backward adds the sum's other gradients in the pass
+/// that finds its own.
+NormalisedSum add_layer_norm(const Variable& x, const Variable& residual, const Shape& normalised, const Variable& weight, const Variable& bias,
+                             double epsilon = 1e-5);
+
+/// x / sqrt(mean of x^2 + epsilon) * weight over the last dim of x [.., D]; weight [D] or undefined (1) (Zhang and Sennrich, NeurIPS 2019).
+Variable rms_norm(const Variable& x, const Variable& weight, double epsilon = 1e-5);
+/// The same of x + residual, as add_layer_norm().
+NormalisedSum add_rms_norm(const Variable& x, const Variable& residual, const Variable& weight, double epsilon = 1e-5);
+
 /// Normalises x [N, C, ..] over each of `groups` equal runs of channels of each sample, then scales by weight [C] and adds bias [C]; either may be
 /// undefined (1 and 0). groups = C is instance normalisation. Channels-last images; at most 16384 channels (Wu and He, ECCV 2018).
 Variable group_norm(const Variable& x, int64_t groups, const Variable& weight, const Variable& bias, double epsilon = 1e-5);

@@ -26,7 +26,7 @@ namespace {
         cpu::isa::normalisation_kernels(), cpu::isa::optimizer_kernels(), cpu::isa::summation_kernels(), \
         cpu::isa::softmax_kernels(), cpu::isa::embedding_kernels(), cpu::isa::arithmetic_kernels(),      \
         cpu::isa::reduction_kernels(), cpu::isa::gather_kernels(), cpu::isa::bin_pooling_kernels(),      \
-        cpu::isa::resample_kernels()                                                                     \
+        cpu::isa::resample_kernels(), cpu::isa::attention_kernels(), cpu::isa::rotary_kernels()          \
   }
 
 struct Choice {

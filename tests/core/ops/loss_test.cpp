@@ -150,7 +150,7 @@ TEST(Losses, RefuseWhatDoesNotFit) {
   EXPECT_EQ(refusal({0.0, Tensor::zeros({4}), {}}), "cross_entropy: class weights and classes do not fit: [4] and [5]");
   EXPECT_NE(refusal({0.0, {}, 3}).find("ignore_index 3 is one of 5 classes"), std::string::npos);
   EXPECT_EQ(test::error_of([&] { ops::cross_entropy(x, Tensor::of<int64_t>(targets, {2, 2})); }),
-            "cross_entropy: targets must be i64 and fit the logits: [4, 5] and [2, 2]");
+            "cross_entropy: targets must be i64, one a row of the logits: [4] and [2, 2]");
   EXPECT_EQ(test::error_of([&] { ops::squared_error(x, Tensor::zeros({5, 4})); }), "squared_error: targets and input do not fit: [5, 4] and [4, 5]");
   EXPECT_EQ(test::error_of([&] { ops::binary_cross_entropy(x, soft_targets(), Tensor::zeros({4})); }),
             "binary_cross_entropy: positive weights and the input's last dim do not fit: [4] and [4, 5]");

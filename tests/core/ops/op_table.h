@@ -28,6 +28,9 @@ struct OpRow {
   double tolerance = 1e-5;  ///< relative to the largest magnitude of the result
 };
 
+/// What the gradient of a scalar output is in the table's backward passes: the first random weight of its sum of outputs.
+float first_weight();
+
 /// The rows of a family; each in its own op_table_<family>.cpp.
 std::vector<OpRow> activation_rows();
 std::vector<OpRow> linear_rows();
@@ -39,6 +42,8 @@ std::vector<OpRow> pooling_rows();
 std::vector<OpRow> normalisation_rows();
 std::vector<OpRow> shape_rows();
 std::vector<OpRow> loss_rows();
+std::vector<OpRow> attention_rows();
+std::vector<OpRow> transformer_rows();
 
 /// All of them.
 std::vector<OpRow> op_table();

@@ -20,6 +20,8 @@ namespace {
 using autograd::Leaf;
 using autograd::Variable;
 
+constexpr uint64_t kWeightSeed = 99;
+
 /// Distinct numbers, so that maxima are unique.
 Numbers random_numbers(size_t count, uint64_t seed, double lowest, double highest) {
   const RandomKey key = random_key(seed, RandomPurpose::sample, "op table");
@@ -132,7 +134,7 @@ class OpTable : public testing::TestWithParam<OpRow> {
       const OpInput& input = GetParam().inputs[i];
       inputs_.push_back(random_numbers(static_cast<size_t>(input.shape.elements()), i + 1, input.lowest, input.highest));
     }
-    weights_ = random_numbers(GetParam().reference(inputs_).size(), 99, -1.0, 1.0);
+    weights_ = random_numbers(GetParam().reference(inputs_).size(), kWeightSeed, -1.0, 1.0);
   }
 
   void TearDown() override {
@@ -201,4 +203,7 @@ std::string row_name(const testing::TestParamInfo<OpRow>& row) {
 INSTANTIATE_TEST_SUITE_P(AllOps, OpTable, testing::ValuesIn(op_table()), row_name);
 
 }  // namespace
+
+float first_weight() { return static_cast<float>(random_numbers(1, kWeightSeed, -1.0, 1.0)[0]); }
+
 }  // namespace tessera::test

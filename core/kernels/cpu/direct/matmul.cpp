@@ -29,7 +29,7 @@ void pack(const Matmul& args, int64_t padded, float* b, float* bias) {
 
 bool is_small(const Matmul& args) {
   const int64_t row = args.n + kMostLanes;
-  return args.m * args.n * args.k <= kMostMultiplications && std::max<int64_t>(args.k, 1) * row <= kMostPacked_elements;
+  return !args.add && args.m * args.n * args.k <= kMostMultiplications && std::max<int64_t>(args.k, 1) * row <= kMostPacked_elements;
 }
 
 void matmul(const Matmul& args) {

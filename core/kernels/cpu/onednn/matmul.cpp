@@ -28,13 +28,13 @@ const char* isa_name(dnnl_cpu_isa_t isa) {
 void matmul(const Matmul& args) {
   if (args.m == 0 || args.n == 0) return;
   if (args.k == 0) {
-    std::memset(args.out, 0, static_cast<size_t>(args.m * args.n) * sizeof(float));
+    if (!args.add) std::memset(args.out, 0, static_cast<size_t>(args.m * args.n) * sizeof(float));
     return;
   }
   const int64_t stride_a = args.transpose_a ? args.m : args.k;
   const int64_t stride_b = args.transpose_b ? args.k : args.n;
   const dnnl_status_t status = dnnl_sgemm(args.transpose_a ? 'T' : 'N', args.transpose_b ? 'T' : 'N', args.m, args.n, args.k, 1.0f, args.a,
-                                          stride_a, args.b, stride_b, 0.0f, args.out, args.n);
+                                          stride_a, args.b, stride_b, args.add ? 1.0f : 0.0f, args.out, args.n);
   TESSERA_ASSERT(status == dnnl_success, "matrix product failed");
 }
 

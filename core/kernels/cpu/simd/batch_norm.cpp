@@ -211,7 +211,8 @@ void batch_norm_backward(const BatchNormBackward& args) {
 
 NormalisationKernels normalisation_kernels() { 
   return {batch_norm_forward, batch_norm_apply,   batch_norm_backward, layer_norm_forward,
-          layer_norm_backward, group_norm_forward, group_norm_backward, response_norm_forward, response_norm_backward};
+          layer_norm_backward, rms_norm_forward,   rms_norm_backward,   group_norm_forward, group_norm_backward,
+          response_norm_forward, response_norm_backward};
 }
 
 TESSERA_ISA_END

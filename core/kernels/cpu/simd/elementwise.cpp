@@ -3,6 +3,7 @@
 
 #include "core/kernels/cpu/simd/activations.h"
 #include "core/kernels/cpu/simd/parallel.h"
+#include "core/kernels/cpu/simd/philox.h"
 
 TESSERA_ISA_BEGIN
 namespace {
@@ -53,17 +54,8 @@ void unary_backward(UnaryOp op, const UnaryBackward& args) {
   with_functor(op, [&](auto functor) { backward<decltype(functor)>(args); });
 }
 
-/// Philox for many consecutive blocks at once: the counters differ in one word only, so the rounds vectorise.
+/// So many Philox blocks are drawn at once.
 constexpr int64_t kPhiloxLanes = 64;
-
-void philox_blocks(RandomKey key, uint64_t first_block, uint32_t use, uint32_t quantum, uint32_t step, uint32_t (&out)[4][kPhiloxLanes]) {
-  for (int64_t lane = 0; lane < kPhiloxLanes; ++lane) {
-    const uint64_t block = first_block + static_cast<uint64_t>(lane);
-    const PhiloxBlock random =
-        philox4x32(key, {static_cast<uint32_t>(block), static_cast<uint32_t>(block >> 32) | (use << 16), quantum, step});
-    for (size_t word = 0; word < 4; ++word) out[word][lane] = random[word];
-  }
-}
 
 void dropout_forward(const DropoutForward& args) {
   const float scale = 1.0f / (1.0f - args.probability);
@@ -97,8 +89,31 @@ void add(const BinaryAdd& args) {
   });
 }
 
+void gated_forward(const GatedForward& args) {
+  parallel_ranges(args.elements, [&](int64_t begin, int64_t end) {
+    const float *gate = args.gate, *x = args.x;
+    float* y = args.y;
+#pragma GCC ivdep
+    for (int64_t i = begin; i < end; ++i) y[i] = Silu::value(gate[i], {}) * x[i];
+  });
+}
+
+void gated_backward(const GatedBackward& args) {
+  parallel_ranges(args.elements, [&](int64_t begin, int64_t end) {
+    const float *gate = args.gate, *x = args.x, *dy = args.dy;
+    float *dgate = args.dgate, *dx = args.dx;
+#pragma GCC ivdep
+    for (int64_t i = begin; i < end; ++i) {
+      dx[i] = dy[i] * Silu::value(gate[i], {});
+      dgate[i] = Silu::grad(gate[i], dy[i] * x[i], {});
+    }
+  });
+}
+
 }  // namespace
 
-ElementwiseKernels elementwise_kernels() { return {unary_forward, unary_backward, dropout_forward, dropout_backward, add}; }
+ElementwiseKernels elementwise_kernels() {
+  return {unary_forward, unary_backward, dropout_forward, dropout_backward, add, gated_forward, gated_backward};
+}
 
 TESSERA_ISA_END

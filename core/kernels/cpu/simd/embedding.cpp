@@ -15,7 +15,6 @@ void embedding_forward(const EmbeddingForward& args) {
 /// The rows [begin, end) of the table; whoever owns them reads all ids, so that a row's sum has one order.
 void scatter(const EmbeddingBackward& args, int64_t begin, int64_t end) {
   const int64_t columns = args.columns;
-  __builtin_memset(args.dtable + begin * columns, 0, static_cast<size_t>((end - begin) * columns) * sizeof(float));
   for (int64_t i = 0; i < args.count; ++i) {
     const int64_t id = args.ids[i];
     if (id < begin || id >= end || id == args.skipped) continue;
@@ -28,7 +27,7 @@ void scatter(const EmbeddingBackward& args, int64_t begin, int64_t end) {
 
 void embedding_backward(const EmbeddingBackward& args) {
   const int64_t parts = omp_get_max_threads();
-  parallel_for(parts, (args.table_rows + args.count) * args.columns / parts, [&](int64_t part) {
+  parallel_for(parts, args.count * args.columns / parts, [&](int64_t part) {
     scatter(args, args.table_rows * part / parts, args.table_rows * (part + 1) / parts);
   });
 }

@@ -18,9 +18,13 @@ void element_loss_forward(ElementLoss, const ElementLossForward&);
 void element_loss_backward(ElementLoss, const ElementLossBackward&);
 void layer_norm_forward(const LayerNormForward&);
 void layer_norm_backward(const LayerNormBackward&);
+void rms_norm_forward(const RmsNormForward&);
+void rms_norm_backward(const RmsNormBackward&);
 void group_norm_forward(const GroupNormForward&);
 void group_norm_backward(const GroupNormBackward&);
 void response_norm_forward(const ResponseNormForward&);
 void response_norm_backward(const ResponseNormBackward&);
+int64_t attention_backward_scratch(const AttentionGeometry&);
+void attention_backward(const AttentionBackward&);
 
 TESSERA_ISA_END

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "core/kernels/cpu/simd/channel_sums.h"
+#include "core/kernels/cpu/simd/residual.h"
 #include "core/kernels/cpu/simd/row.h"
 #include "core/kernels/normalisation.h"
 
@@ -11,7 +12,7 @@ namespace {
 
 void forward_row(const LayerNormForward& args, int64_t row) {
   const int64_t columns = args.columns;
-  const float* x = args.x + row * columns;
+  const float* x = normalised_row(args, row);
   const auto count = static_cast<double>(columns);
   const auto mean = static_cast<float>(row_sum(x, columns) / count);
   const double squares = row_sum(columns, [=](auto kind, int64_t i) {
@@ -31,6 +32,7 @@ void forward_row(const LayerNormForward& args, int64_t row) {
 void backward_row(const LayerNormBackward& args, int64_t row, float* dweight, float* dbias) {
   const int64_t columns = args.columns;
   const float *x = args.x + row * columns, *dy = args.dy + row * columns, *weight = args.weight;
+  const float* received = args.received ? args.received + row * columns : nullptr;
   const float mean = args.mean[row], inverse = args.inverse_deviation[row];
   const double sum = row_sum(columns, [=](auto kind, int64_t i) { return load<decltype(kind)>(dy + i) * load<decltype(kind)>(weight + i); });
   const double product = row_sum(columns, [=](auto kind, int64_t i) {
@@ -45,7 +47,8 @@ void backward_row(const LayerNormBackward& args, int64_t row, float* dweight, fl
 #pragma GCC ivdep
   for (int64_t i = 0; i < columns; ++i) {
     const float deviation = x[i] - mean;
-    dx[i] = dy[i] * weight[i] * inverse - deviation * slope - offset;
+    const float own = dy[i] * weight[i] * inverse - deviation * slope - offset;
+    dx[i] = received ? received[i] + own : own;
     dweight[i] += dy[i] * (deviation * inverse);
     dbias[i] += dy[i];
   }

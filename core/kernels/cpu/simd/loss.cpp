@@ -53,15 +53,15 @@ double forward_row(const CrossEntropyForward& args, const Smoothing& smoothing, 
   const double weight = row_weight(args.targets, row);
   if (weight == 0.0) return 0.0;
   const float largest = row_maximum(logits, classes);
-  const double sum = exponentials(logits, largest, classes, probabilities);
+  const Distribution q = distribution_of(args.targets, smoothing, target);
+  double expected = q.at_target * (static_cast<double>(logits[target]) - static_cast<double>(largest));
+  if (q.uniform > 0.0) expected += q.uniform * weighted_distances(logits, largest, args.targets.weights, classes);
+  const double sum = exponentials(logits, largest, classes, probabilities);  // which may take the logits' place
   if (probabilities) {
     const auto scale = static_cast<float>(1.0 / sum);
 #pragma GCC ivdep
     for (int64_t c = 0; c < classes; ++c) probabilities[c] *= scale;
   }
-  const Distribution q = distribution_of(args.targets, smoothing, target);
-  double expected = q.at_target * (static_cast<double>(logits[target]) - static_cast<double>(largest));
-  if (q.uniform > 0.0) expected += q.uniform * weighted_distances(logits, largest, args.targets.weights, classes);
   return weight * (q.total * std::log(sum) - expected);
 }
 
@@ -86,6 +86,7 @@ void backward_row(const CrossEntropyBackward& args, const Smoothing& smoothing, 
   const Distribution q = distribution_of(args.targets, smoothing, target);
   const auto total = static_cast<float>(q.total), uniform = static_cast<float>(q.uniform);
   const float scale = *args.scale * static_cast<float>(weight), factor = total * scale, taken = uniform * scale;
+  const float probability = probabilities[target];
   if (uniform == 0.0f) {
 #pragma GCC ivdep
     for (int64_t c = 0; c < classes; ++c) dlogits[c] = probabilities[c] * factor;
@@ -94,7 +95,7 @@ void backward_row(const CrossEntropyBackward& args, const Smoothing& smoothing, 
     for (int64_t c = 0; c < classes; ++c) dlogits[c] = probabilities[c] * factor - (weights ? weights[c] * taken : taken);
   }
   const double at_target = q.at_target + q.uniform * (weights ? static_cast<double>(weights[target]) : 1.0);
-  dlogits[target] = (probabilities[target] * total - static_cast<float>(at_target)) * scale;
+  dlogits[target] = (probability * total - static_cast<float>(at_target)) * scale;
 }
 
 void cross_entropy_backward(const CrossEntropyBackward& args) {

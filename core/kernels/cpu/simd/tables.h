@@ -22,6 +22,8 @@
   GatherKernels gather_kernels();                                              \
   BinPoolingKernels bin_pooling_kernels();                                     \
   ResampleKernels resample_kernels();                                          \
+  AttentionKernels attention_kernels();                                        \
+  RotaryKernels rotary_kernels();                                              \
   TileKernels tile_kernels();                                                  \
   WinogradKernels winograd_kernels();                                          \
   void add_bias(int64_t rows, int64_t columns, const float* bias, float* out); \
