@@ -27,11 +27,16 @@ std::shared_ptr<Node> Engine::next() {
 
 void Engine::backward(const Variable& root, std::span<const std::shared_ptr<Leaf>> leaves) {
   TESSERA_ASSERT(root.value().elements() == 1, "backward starts at a scalar");
+  const float one = 1.0f;
+  backward(root, Tensor::of<float>({&one, 1}, root.shape()));
+  for (const auto& leaf : leaves) leaf->finish_backward();
+}
+
+void Engine::backward(const Variable& root, const Tensor& gradient) {
   heap_.clear();
   if (root.needs_grad()) {
-    const float one = 1.0f;
-    root.node()->accept(Tensor::of<float>({&one, 1}, root.shape()));
-    queue(root.node());
+    root.node()->accept(gradient);
+    if (!root.node()->is_leaf()) queue(root.node());
   }
   while (!heap_.empty()) {
     const std::shared_ptr<Node> node = next();
@@ -49,7 +54,6 @@ void Engine::backward(const Variable& root, std::span<const std::shared_ptr<Leaf
       input.reset();
     }
   }
-  for (const auto& leaf : leaves) leaf->finish_backward();
 }
 
 }  // namespace tessera::autograd

@@ -15,6 +15,8 @@ class Engine {
  public:
   /// `root` is a scalar; its gradient is one. Afterwards every leaf has fired its hook exactly once.
   void backward(const Variable& root, std::span<const std::shared_ptr<Leaf>> leaves);
+  /// A part of a larger backward: from `root` with this gradient; leaves are left to whoever runs the whole.
+  void backward(const Variable& root, const Tensor& gradient);
 
  private:
   void queue(const std::shared_ptr<Node>& node);

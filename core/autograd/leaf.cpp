@@ -38,6 +38,12 @@ Tensor Leaf::early_target(const Shape& shape) {
   return view_;
 }
 
+void Leaf::end_use() {
+  if (--uses_ > 0) return;
+  if (!written_) fill_zero(view_);
+  fire();
+}
+
 void Leaf::fire() {
   fired_ = true;
   if (!hook_) return;

@@ -30,6 +30,8 @@ class Leaf final : public Node {
 
   void set_hook(GradientHook* hook) { hook_ = hook; }
   void add_use() { ++uses_; }
+  /// A use that brings no gradient of its own has ended.
+  void end_use();
   /// Fires the hook if backward did not: with what has come, or with zero. Makes the leaf ready for the next backward.
   void finish_backward();
   /// Forgets uses of a graph that was thrown away.

@@ -108,7 +108,9 @@ void PrecisionConfig::declare(Fields& fields) {
 
 void MemoryConfig::declare(Fields& fields) {
   fields.add("recompute", recompute,
-             {.doc = "what backward computes anew instead of keeping it", .effect = Effect::free, .choices = {"none"}});
+             {.doc = "what backward computes anew instead of keeping it: the inner results of a model's blocks, which changes no bit",
+              .effect = Effect::free,
+              .choices = {"none", "block"}});
   fields.add("cuda_graph", cuda_graph, {.doc = "capture a step as a CUDA graph and replay it", .effect = Effect::free});
 }
 

@@ -67,7 +67,9 @@ Variable BatchNorm::normalise(const Variable& x, const Variable& residual, bool 
   if (!context.training()) {
     return ops::batch_norm_apply(x, weight_.variable(), bias_.variable(), residual, options, mean_.value, variance_.value);
   }
-  return ops::batch_norm(x, weight_.variable(), bias_.variable(), residual, options, {mean_.sample, variance_.sample});
+  ops::BatchStatistics statistics{mean_.sample, variance_.sample};
+  if (context.repeats()) statistics = {Tensor::empty(mean_.shape), Tensor::empty(variance_.shape)};
+  return ops::batch_norm(x, weight_.variable(), bias_.variable(), residual, options, statistics);
 }
 
 Variable BatchNorm::forward(const Variable& x, ForwardContext& context) { return normalise(x, {}, false, context); }

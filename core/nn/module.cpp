@@ -2,6 +2,7 @@
 #include "core/nn/module.h"
 
 #include "core/base/error.h"
+#include "core/nn/recompute.h"
 #include "core/ops/checks.h"
 
 namespace tessera::nn {
@@ -18,6 +19,13 @@ class ModuleError final : public Error {
 }  // namespace
 
 Variable Module::operator()(const Variable& x, ForwardContext& context) {
+  if (!block_ || !context.recomputes_blocks() || autograd::NoGrad::active()) return run(x, context);
+  std::vector<std::shared_ptr<autograd::Leaf>> leaves;
+  for_each_parameter([&](Parameter& parameter) { leaves.push_back(parameter.leaf); });
+  return recompute([this](const Variable& input, ForwardContext& pass) { return run(input, pass); }, x, std::move(leaves), context);
+}
+
+Variable Module::run(const Variable& x, ForwardContext& context) {
   try {
     return checked(forward(x, context), context);
   } catch (const ModuleError&) {

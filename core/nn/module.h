@@ -59,6 +59,13 @@ class ForwardContext {
   void check_outputs() { checking_ = true; }
   bool checking() const { return checking_; }
 
+  /// Backward computes anew what blocks (Module::mark_block) need, instead of keeping it.
+  void recompute_blocks() { recomputing_blocks_ = true; }
+  bool recomputes_blocks() const { return recomputing_blocks_; }
+  /// For the second pass through a block: what the first left behind besides its output is there already.
+  void repeat() { recomputing_blocks_ = false, repeating_ = true; }
+  bool repeats() const { return repeating_; }
+
   /// How often this module has asked before in this pass: a module used twice draws other numbers.
   uint32_t next_use(const Module& module) { return uses_[&module]++; }
 
@@ -70,7 +77,7 @@ class ForwardContext {
   bool training_;
   uint64_t seed_;
   int64_t step_, quantum_;
-  bool checking_ = false;
+  bool checking_ = false, recomputing_blocks_ = false, repeating_ = false;
   std::unordered_map<const Module*, uint32_t> uses_;
   std::vector<AuxiliaryOutput> auxiliary_;
 };
@@ -87,6 +94,9 @@ class Module {
   Variable operator()(const Variable& x, ForwardContext& context);
   /// One word for listings: "Conv2d".
   virtual std::string kind() const = 0;
+
+  /// Backward may compute this module's inner results anew (`memory.recompute: block`); models mark their repeated blocks.
+  void mark_block() { block_ = true; }
 
   /// Full name within the model; set by name_tree().
   const std::string& path() const { return path_; }
@@ -115,7 +125,10 @@ class Module {
   }
 
  private:
+  Variable run(const Variable& x, ForwardContext& context);
+
   std::string path_;
+  bool block_ = false;
   std::vector<std::unique_ptr<Parameter>> parameters_;
   std::vector<std::unique_ptr<Statistic>> statistics_;
   std::vector<std::pair<std::string, std::unique_ptr<Module>>> children_;

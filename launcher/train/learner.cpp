@@ -40,7 +40,8 @@ Learner::Learner(const config::Recipe& recipe, std::unique_ptr<Task> task, int64
       quanta_(recipe.batch.quanta()),
       learning_rate_(recipe.optimizer.learning_rate),
       clip_norm_(recipe.optimizer.clip_norm),
-      seed_(static_cast<uint64_t>(recipe.run.seed)) {
+      seed_(static_cast<uint64_t>(recipe.run.seed)),
+      recompute_blocks_(recipe.memory.recompute == "block") {
   if (recipe.ema.decay) average_.emplace(parameters_, *recipe.ema.decay);
 }
 
@@ -90,6 +91,7 @@ Learner::Pass Learner::run_pass(int64_t step, int64_t pass_number, const std::ve
 void Learner::run_quantum(int64_t step, int64_t quantum, const data::Batch& batch, Pass& pass) {
   runtime_.set_phase(fmt::format("forward of quantum {}", quantum));
   nn::ForwardContext context(true, seed_, step, quantum);
+  if (recompute_blocks_) context.recompute_blocks();
   const QuantumLoss loss = forward(batch, context, pass.metrics);
   pass.weight.add(loss.weight);
   parameters_.statistics_ready();

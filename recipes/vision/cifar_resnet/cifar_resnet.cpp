@@ -40,7 +40,9 @@ class Block final : public nn::Module {
         conv2_(add("conv2", plain_conv(out, out, 3, 1))),
         bn2_(add("bn2", std::make_unique<nn::BatchNorm>(out))),
         projection_(shortcut == "C" || (shortcut == "B" && changes_shape_) ? &add("shortcut", std::make_unique<Projection>(in, out, stride))
-                                                                           : nullptr) {}
+                                                                           : nullptr) {
+    mark_block();
+  }
 
   std::string kind() const override { return "Block"; }
 

@@ -25,6 +25,7 @@ class BasicBlock final : public nn::Module {
         bn1_(add("bn1", batch_norm(o.planes))),
         conv2_(add("conv2", plain_conv(o.planes, o.planes, 3))),
         bn2_(add("bn2", batch_norm(o.planes))) {
+    mark_block();
     if (auto downsample = projection(o, o.planes)) downsample_ = &add("downsample", std::move(downsample));
     if (o.zero_init) bn2_.start_at(0.0f);
   }
@@ -55,6 +56,7 @@ class Bottleneck final : public nn::Module {
         bn2_(add("bn2", batch_norm(width_))),
         conv3_(add("conv3", plain_conv(width_, out_, 1))),
         bn3_(add("bn3", batch_norm(out_))) {
+    mark_block();
     if (auto downsample = projection(o, out_)) downsample_ = &add("downsample", std::move(downsample));
     if (o.zero_init) bn3_.start_at(0.0f);
   }
