@@ -43,13 +43,24 @@ void add_train(CLI::App& app, TrainArguments& arguments, Commands& commands) {
 void add_eval(CLI::App& app, EvalArguments& arguments, Commands& commands) {
   auto* command = app.add_subcommand("eval", "metrics of a split");
   add_recipe(command, arguments);
-  auto* checkpoint = command->add_option("--checkpoint", arguments.checkpoint, "checkpoint folder; default: the newest sound one of the run");
-  command->add_option("--weights", arguments.weights, "safetensors file instead of a checkpoint")->excludes(checkpoint);
+  auto* checkpoint = command->add_option("--checkpoint", arguments.checkpoints, "checkpoint, or a run folder: its newest sound one; default: that of the recipe's run. Several (--checkpoint A --checkpoint B): an ensemble, whose probabilities are the means of theirs");
+  checkpoint->allow_extra_args(false);
+  command->add_option("--weights", arguments.weights, "safetensors file instead of a checkpoint; several likewise")->allow_extra_args(false)->excludes(checkpoint);
   command->add_flag("--ema", arguments.average, "the checkpoint's moving average of the weights (ema.decay) instead")->excludes("--weights");
   command->add_option("--split", arguments.split, "split, instead of the recipe's evaluate.split");
-  command->add_option("--predictions", arguments.predictions, "write outputs and targets, in sample order, to this safetensors file");
+  command->add_option("--predictions", arguments.predictions, "write outputs and targets, in sample order, to this safetensors file; an ensemble's outputs are logarithms of probabilities");
+  command->add_option("--json", arguments.json, "write metrics and, of classifiers, the confusion matrix to this file");
+  command->add_option("--confusion", arguments.confusion, "draw the confusion matrix into this PNG file");
   command->add_option("--out", arguments.out, "run folder, instead of the recipe's run.out");
   commands[command] = [&] { return evaluate(arguments); };
+}
+
+void add_confusion(CLI::App& app, ConfusionArguments& arguments, Commands& commands) {
+  auto* command = app.add_subcommand("confusion", "the confusion matrix of an evaluation, or the sum of several");
+  command->add_option("files", arguments.files, "summary.json of runs, or files of eval --json")->required();
+  command->add_option("--picture", arguments.picture, "draw it into this PNG file");
+  command->add_option("--title", arguments.title, "of the picture")->capture_default_str();
+  commands[command] = alone([&] { return confusion(arguments); });
 }
 
 void add_show(CLI::App& app, RecipeArguments& arguments, Commands& commands) {
@@ -112,10 +123,12 @@ int run(int argc, char** argv) {
   TrainArguments train_arguments;
   EvalArguments eval_arguments;
   RecipeArguments show_arguments;
+  ConfusionArguments confusion_arguments;
   BenchArguments bench_arguments;
   std::string folder, file;
   add_train(app, train_arguments, commands);
   add_eval(app, eval_arguments, commands);
+  add_confusion(app, confusion_arguments, commands);
   add_show(app, show_arguments, commands);
   add_bench(app, bench_arguments, commands);
   commands[app.add_subcommand("recipes", "the recipes there are; TESSERA_RECIPES names another folder")] = alone(list_recipes);

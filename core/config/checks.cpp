@@ -117,7 +117,9 @@ void check_recipe(const Resolved& resolved) {
   check_mesh(resolved.recipe.mesh, check);
   check_batch(resolved.recipe, check);
   check_train(resolved.recipe, resolved.document, check);
-  const Renamer refuses_bad_patterns(resolved.recipe.init.rename);
+  const InitConfig& init = resolved.recipe.init;
+  const Renamer refuses_bad_patterns(init.rename);
+  const NamePatterns refuses_bad_ones_too(init.skip, "init.skip", init.skip_origin);
 }
 
 void check_world(const Resolved& resolved, int64_t ranks) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/config/hash.h"
 
+#include <algorithm>
 #include <map>
 #include <utility>
 
@@ -13,21 +14,28 @@ namespace {
 
 constexpr const char* kAbsent = "absent";
 
-/// Values with scalars always in quotes, so that the hash does not hang on when emit_yaml() finds quotes needful.
-std::string canonical(const Node& node) {
+/// Recipes of before the key keep their hash.
+bool is_hashed(const KeyInfo& key) {
+  return key.about.effect == Effect::mathematics && !(key.about.late && key.value == key.default_value);
+}
+
+/// Of a block in a list: a key that came after recipes with such blocks, and is left at its default.
+bool is_left_out(std::span<const KeyInfo> items, const std::string& name, const Node& value) {
+  const auto item = std::ranges::find_if(items, [&](const KeyInfo& key) { return key.path.ends_with("." + name); });
+  return item != items.end() && item->about.late && emit_flow(value) == item->default_value;
+}
+
+/// Values with scalars always in quotes, so that the hash does not hang on when emit_yaml() finds quotes needful. `items`: the keys of a list's blocks.
+std::string canonical(const Node& node, std::span<const KeyInfo> items) {
   if (node.is_null()) return "null";
   if (node.is_scalar()) return quote(node.text());
   std::string text = node.is_map() ? "{" : "[";
   for (size_t i = 0; i < node.children().size(); ++i) {
+    if (node.is_map() && is_left_out(items, node.keys()[i].name, node.children()[i])) continue;
     if (node.is_map()) text.append(node.keys()[i].name).append("=");
-    text.append(canonical(node.children()[i])).append(",");
+    text.append(canonical(node.children()[i], items)).append(",");
   }
   return text.append(node.is_map() ? "}" : "]");
-}
-
-/// Recipes of before the key keep their hash.
-bool is_hashed(const KeyInfo& key) {
-  return key.about.effect == Effect::mathematics && !(key.about.late && key.value == key.default_value);
 }
 
 struct Entry {
@@ -52,7 +60,7 @@ Change change_of(const std::string& path, const Entry& old_entry, const Entry& n
 std::string recipe_hash(const Resolved& resolved) {
   std::string text;
   for (const auto& [path, entry] : by_path(resolved)) {
-    if (is_hashed(*entry.key)) text.append(path).append("=").append(canonical(*entry.node)).append("\n");
+    if (is_hashed(*entry.key)) text.append(path).append("=").append(canonical(*entry.node, entry.key->items)).append("\n");
   }
   return sha256_hex(text);
 }

@@ -28,6 +28,8 @@ void InitConfig::declare(Fields& fields) {
   fields.add("weights", weights, {.doc = "safetensors file to start from; null: initialise from run.seed"});
   fields.add("strict", strict, {.doc = "whether every tensor of model and file must have its counterpart"});
   fields.add("rename", rename, {.doc = "makes the model's names of the file's: search and replace, a rule after the other", .late = true});
+  fields.add("skip", skip,
+             {.doc = "regular expressions (as rename's), searched for in the names after rename: such tensors are not loaded, the model's own keep their fresh start", .late = true});
 }
 
 void DataBlock::declare(Fields& fields) {
@@ -85,7 +87,10 @@ void ParameterGroup::declare(Fields& fields) {
              {.doc = "pattern of full parameter names: * stands for any characters, ? for one, [a-c] for one of a set", .required = true});
   fields.add("weight_decay", weight_decay, {.doc = "instead of optimizer.weight_decay; null: the same", .minimum = 0});
   fields.add("learning_rate_factor", learning_rate_factor, {.doc = "multiplies the learning rate", .minimum = 0});
-  fields.add("frozen", frozen, {.doc = "never updated, and left out of the gradient norm"});
+  fields.add("frozen", frozen, {.doc = "never updated, and without a gradient: backward ends at the lowest parameter that is not frozen"});
+  fields.add("fixed_statistics", fixed_statistics,
+             {.doc = "of running statistics (batch norm's) whose names match: they no longer move, and training normalises by them instead of the batch's, as PyTorch's eval()",
+              .late = true});
 }
 
 void OptimizerBlock::declare(Fields& fields) {
@@ -153,6 +158,9 @@ void EvaluateConfig::declare(Fields& fields) {
              {.doc = "evaluate the moving average of the weights as well, where ema.decay makes one: twice the time", .effect = Effect::free});
   fields.add("sample_images", sample_images,
              {.doc = "images of the split that TensorBoard shows with the model's predictions; 0: none", .unit = "samples", .effect = Effect::free, .minimum = 0, .maximum = 256});
+  fields.add("confusion_classes", confusion_classes,
+             {.doc = "classifiers of so many classes or fewer get a confusion matrix, as numbers and as a picture; of more, only averages over classes are reported",
+              .effect = Effect::free, .minimum = 0, .maximum = 1024});
   fields.add("histograms", histograms, {.doc = "TensorBoard shows how the numbers of each tensor and its gradient are spread", .effect = Effect::free});
 }
 

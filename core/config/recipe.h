@@ -34,6 +34,8 @@ struct InitConfig {
   std::optional<std::string> weights{};
   bool strict = true;
   std::vector<RenameRule> rename{};
+  std::vector<std::string> skip{};  ///< patterns of names, as RenameRule's (core/config/rename.h)
+  Origin skip_origin{"init.skip", 0};  ///< resolve() fills it in
   void declare(Fields& fields);
 };
 
@@ -68,6 +70,7 @@ struct ParameterGroup {
   std::optional<double> weight_decay;
   double learning_rate_factor = 1.0;
   bool frozen = false;
+  bool fixed_statistics = false;
   Origin origin{"optimizer.groups", 0};  ///< of the pattern; resolve() fills it in
   void declare(Fields& fields);
 };
@@ -128,6 +131,7 @@ struct EvaluateConfig {
   bool average = true;
   int64_t sample_images = 16;
   bool histograms = true;
+  int64_t confusion_classes = 64;
   void declare(Fields& fields);
 };
 

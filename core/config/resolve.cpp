@@ -68,6 +68,7 @@ void fill_blocks(Resolved& resolved) {
   fill(recipe.optimizer, "optimizer");
   fill(recipe.schedule, "schedule");
   fill_origins(resolved, "init.rename", "pattern", recipe.init.rename);
+  recipe.init.skip_origin = resolved.document.find_path("init.skip")->origin();
   fill_origins(resolved, "optimizer.groups", "match", recipe.optimizer.groups);
 }
 

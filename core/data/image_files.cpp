@@ -81,6 +81,29 @@ ImageFile parse_line(std::string_view line, const fs::path& root, const std::str
   return {file.string(), label};
 }
 
+/// Lines without what is white at their ends.
+std::vector<std::string_view> lines_of(std::string_view text) {
+  std::vector<std::string_view> lines;
+  while (!text.empty()) {
+    const size_t end = std::min(text.find('\n'), text.size());
+    const std::string_view line = text.substr(0, end);
+    lines.push_back(line.substr(0, line.find_last_not_of(" \t\r") + 1));
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  return lines;
+}
+
+/// What scripts/data/split_folders writes beside its lists; empty where there is no such file.
+std::vector<std::string> names_beside(const fs::path& list) {
+  const fs::path file = list.parent_path() / "classes.txt";
+  std::error_code ignored;
+  if (!fs::is_regular_file(file, ignored)) return {};
+  const std::string text = read_file(file, ErrorKind::data);
+  std::vector<std::string> names;
+  for (const std::string_view line : lines_of(text)) names.emplace_back(line);
+  return names;
+}
+
 }  // namespace
 
 std::vector<std::string> class_folders(const fs::path& root) {
@@ -113,14 +136,12 @@ ImageFiles scan_class_folders(const fs::path& root, std::vector<std::string> cla
 ImageFiles read_image_list(const fs::path& list, const fs::path& root) {
   const std::string text = read_file(list, ErrorKind::data);
   ImageFiles found;
-  std::string_view rest = text;
-  for (int64_t number = 1; !rest.empty(); ++number) {
-    const size_t end = std::min(rest.find('\n'), rest.size());
-    std::string_view line = rest.substr(0, end);
-    rest.remove_prefix(std::min(end + 1, rest.size()));
-    line = line.substr(0, line.find_last_not_of(" \t\r") + 1);
+  int64_t number = 0;
+  for (const std::string_view line : lines_of(text)) {
+    ++number;
     if (!line.empty()) found.files.push_back(parse_line(line, root, fmt::format("{}:{}", list.string(), number)));
   }
+  found.class_names = names_beside(list);
   if (found.files.empty()) throw Error(ErrorKind::data, "the list names no image", list.string(), "write one image a line, as in: cats/1.jpg 0");
   return found;
 }

@@ -27,7 +27,8 @@ std::vector<std::string> class_folders(const std::filesystem::path& root);
 /// that is no class, and for a file of a format that is not read.
 ImageFiles scan_class_folders(const std::filesystem::path& root, std::vector<std::string> classes);
 
-/// Lines "PATH CLASS", the path relative to `root`, the class a number from 0; empty lines are passed over. Throws Error(data) naming list and line for
+/// Lines "PATH CLASS", the path relative to `root`, the class a number from 0; empty lines are passed over. A file classes.txt beside the list names the
+/// classes, one a line. Throws Error(data) naming list and line for
 /// anything else, and for a file that does not exist.
 ImageFiles read_image_list(const std::filesystem::path& list, const std::filesystem::path& root);
 

@@ -68,7 +68,7 @@ void ImageFolderConfig::declare(config::Fields& fields) {
   using config::Effect;
   fields.add("root", root, {.doc = "folder that the splits are relative to", .effect = Effect::free, .required = true});
   fields.add("train", train,
-             {.doc = "split train: a folder with a folder of images for each class (.jpg, .jpeg, .png, .webp), or a list: a text file of lines \"PATH CLASS\", paths relative to root",
+             {.doc = "split train: a folder with a folder of images for each class (.jpg, .jpeg, .png, .webp), or a list: a text file of lines \"PATH CLASS\", paths relative to root; classes.txt beside it names the classes",
               .effect = Effect::free});
   fields.add("val", val, {.doc = "split val, likewise; not used with holdout", .effect = Effect::free});
   fields.add("test", test, {.doc = "split test, likewise", .effect = Effect::free});

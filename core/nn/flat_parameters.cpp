@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/nn/flat_parameters.h"
 
+#include "core/base/error.h"
+
 namespace tessera::nn {
 namespace {
 
@@ -9,33 +11,30 @@ constexpr int64_t kPaddingElements = kAlignmentBytes / sizeof(float);
 }  // namespace
 
 FlatParameters::FlatParameters(Module& model, uint64_t seed) {
-  std::vector<Parameter*> parameters;
-  std::vector<Statistic*> statistics;
   model.for_each_parameter([&](Parameter& parameter) {
     add_slot(parameter.name, SlotKind::parameter, parameter.shape);
-    parameters.push_back(&parameter);
+    parameters_.push_back(&parameter);
     parameter_elements_ += parameter.shape.elements();
   });
   trained_elements_ = flat_elements_;
   model.for_each_statistic([&](Statistic& statistic) {
     add_slot(statistic.name, SlotKind::statistic, statistic.shape);
-    statistics.push_back(&statistic);
-    momenta_.push_back(statistic.momentum);
+    statistics_.push_back(&statistic);
   });
   values_ = zeros_like(MemoryCategory::parameters);
   gradients_ = zeros_like(MemoryCategory::gradients);
-  for (size_t i = 0; i < parameters.size(); ++i) {
-    Parameter& parameter = *parameters[i];
+  for (size_t i = 0; i < parameters_.size(); ++i) {
+    Parameter& parameter = *parameters_[i];
     parameter.value = view(values_, slots_[i]);
     parameter.leaf = std::make_shared<autograd::Leaf>(i, view(gradients_, slots_[i]));
     leaves_.push_back(parameter.leaf);
     initialise(parameter.value, parameter.initialiser, seed, parameter.name);
   }
-  for (size_t i = 0; i < statistics.size(); ++i) {
-    const FlatSlot& slot = slots_[parameters.size() + i];
-    statistics[i]->value = view(values_, slot);
-    statistics[i]->sample = view(gradients_, slot);
-    initialise(statistics[i]->value, Initialiser::constant(statistics[i]->initial), seed, slot.name);
+  for (size_t i = 0; i < statistics_.size(); ++i) {
+    const FlatSlot& slot = slots_[parameters_.size() + i];
+    statistics_[i]->value = view(values_, slot);
+    statistics_[i]->sample = view(gradients_, slot);
+    initialise(statistics_[i]->value, Initialiser::constant(statistics_[i]->initial), seed, slot.name);
   }
 }
 
@@ -53,6 +52,20 @@ Tensor FlatParameters::view(const Tensor& flat, const FlatSlot& slot) {
   return flat.narrow(0, slot.offset_elements, slot.elements).reshape(slot.shape);
 }
 
+void FlatParameters::fix(std::vector<bool> fixed) {
+  TESSERA_ASSERT(fixed.size() == slots_.size() && fixed_.empty() && !hook_, "parameters are fixed once, and first");
+  fixed_ = std::move(fixed);
+  leaves_.clear();
+  for (size_t i = 0; i < parameters_.size(); ++i) {
+    if (fixed_[i]) {
+      parameters_[i]->leaf = nullptr;
+    } else {
+      leaves_.push_back(parameters_[i]->leaf);
+    }
+  }
+  for (size_t i = 0; i < statistics_.size(); ++i) statistics_[i]->fixed = fixed_[parameters_.size() + i];
+}
+
 void FlatParameters::set_hook(autograd::GradientHook* hook) {
   hook_ = hook;
   for (const auto& leaf : leaves_) leaf->set_hook(hook);
@@ -60,13 +73,16 @@ void FlatParameters::set_hook(autograd::GradientHook* hook) {
 
 /// Last slot first, as backward will go on.
 void FlatParameters::statistics_ready() {
-  for (size_t i = slots_.size(); hook_ && i-- > leaves_.size();) hook_->gradient_ready(i);
+  for (size_t i = slots_.size(); hook_ && i-- > parameters_.size();) {
+    if (!is_fixed(i)) hook_->gradient_ready(i);
+  }
 }
 
 void FlatParameters::update_statistics(int64_t quanta) {
   const float share = 1.0f / static_cast<float>(quanta);
-  for (size_t i = leaves_.size(); i < slots_.size(); ++i) {
-    const float momentum = momenta_[i - leaves_.size()];
+  for (size_t i = parameters_.size(); i < slots_.size(); ++i) {
+    if (is_fixed(i)) continue;
+    const float momentum = statistics_[i - parameters_.size()]->momentum;
     float* value = values_.data<float>() + slots_[i].offset_elements;
     const float* sum = gradients_.data<float>() + slots_[i].offset_elements;
     for (int64_t element = 0; element < slots_[i].elements; ++element) value[element] += momentum * (sum[element] * share - value[element]);

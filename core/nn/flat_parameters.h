@@ -48,6 +48,13 @@ class FlatParameters {
   /// The range of `flat` that belongs to a slot, in the parameter's shape.
   static Tensor view(const Tensor& flat, const FlatSlot& slot);
 
+  /// Takes what never changes off the tape, once and before set_hook(): `fixed` says so of each slot. A fixed parameter gets no gradient, and nothing below
+  /// the lowest that is not fixed runs backward; fixed statistics neither move nor are summed.
+  void fix(std::vector<bool> fixed);
+  /// Whether slot i never changes.
+  bool is_fixed(size_t i) const { return !fixed_.empty() && fixed_[i]; }
+
+  /// Of the parameters that are not fixed.
   std::span<const std::shared_ptr<autograd::Leaf>> leaves() const { return leaves_; }
   void set_hook(autograd::GradientHook* hook);
   /// To be called between forward and backward of a quantum: its samples are complete.
@@ -62,7 +69,9 @@ class FlatParameters {
   void add_slot(const std::string& name, SlotKind kind, const Shape& shape);
 
   int64_t flat_elements_ = 0, trained_elements_ = 0, parameter_elements_ = 0;
-  std::vector<float> momenta_;  // of the statistics
+  std::vector<Parameter*> parameters_;
+  std::vector<Statistic*> statistics_;
+  std::vector<bool> fixed_;  // by slot; empty: none
   autograd::GradientHook* hook_ = nullptr;
   Tensor values_, gradients_;
   std::vector<std::shared_ptr<autograd::Leaf>> leaves_;

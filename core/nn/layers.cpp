@@ -64,7 +64,7 @@ BatchNorm::BatchNorm(int64_t channels, double epsilon, double momentum)
 
 Variable BatchNorm::normalise(const Variable& x, const Variable& residual, bool relu, const ForwardContext& context) {
   const ops::BatchNormOptions options{epsilon_, relu};
-  if (!context.training()) {
+  if (!context.training() || (mean_.fixed && variance_.fixed)) {
     return ops::batch_norm_apply(x, weight_.variable(), bias_.variable(), residual, options, mean_.value, variance_.value);
   }
   ops::BatchStatistics statistics{mean_.sample, variance_.sample};

@@ -69,7 +69,7 @@ class ConvTranspose2d final : public Module {
 };
 
 /// Batch normalisation over [N, C, H, W] or [N, C]; parameters weight and bias [C], statistics running_mean and running_var [C]. The batch is the
-/// quantum: batch.micro_samples, whatever the number of ranks.
+/// quantum: batch.micro_samples, whatever the number of ranks. Where both statistics are fixed, they stand for the batch's.
 class BatchNorm final : public Module {
  public:
   explicit BatchNorm(int64_t channels, double epsilon = 1e-5, double momentum = 0.1);

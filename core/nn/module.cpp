@@ -48,7 +48,7 @@ Parameter& Module::add_parameter(const std::string& name, const Shape& shape, co
 }
 
 Statistic& Module::add_statistic(const std::string& name, const Shape& shape, float initial, double momentum) {
-  statistics_.push_back(std::make_unique<Statistic>(Statistic{name, shape, initial, static_cast<float>(momentum), {}, {}}));
+  statistics_.push_back(std::make_unique<Statistic>(Statistic{name, shape, initial, static_cast<float>(momentum), {}, {}, false}));
   return *statistics_.back();
 }
 

@@ -21,7 +21,7 @@ struct Parameter {
   Shape shape;
   Initialiser initialiser;
   Tensor value;                          ///< a view into the flat parameter buffer
-  std::shared_ptr<autograd::Leaf> leaf;  ///< its end of the tape
+  std::shared_ptr<autograd::Leaf> leaf;  ///< its end of the tape; null where it is fixed (FlatParameters::fix)
 
   Variable variable() const { return Variable(value, leaf); }
 };
@@ -35,6 +35,7 @@ struct Statistic {
   float momentum = 0.1f;
   Tensor value;   ///< the running mean: a view into the flat parameter buffer
   Tensor sample;  ///< this quantum's: a view into the flat gradient buffer
+  bool fixed = false;  ///< it never moves, and is what training uses, too
 };
 
 class Module;

@@ -109,8 +109,14 @@ class ConvolutionNode final : public autograd::Node {
   void backward(const Tensor& gradient) override {
     const Tensor dy = channels_last(gradient);
     const ConvolutionKernels& kernels = kernels_for(dy.device()).convolution;
-    if (wants(1) || wants(2)) {
-      Tensor dweight = wants(1) ? target(1, weight_.shape()) : Tensor::empty(weight_.shape());
+    if (wants(2) && !wants(1)) {
+      Tensor dbias = target(2, {weight_.shape()[0]});
+      const int64_t pixels = geometry_.batch * geometry_.out_height * geometry_.out_width;
+      kernels_for(dy.device()).reduction.sum({1, 1, 1, pixels, geometry_.out_channels, 1.0, dy.data<float>(), dbias.data<float>()});
+      give(2, std::move(dbias));
+    }
+    if (wants(1)) {
+      Tensor dweight = target(1, weight_.shape());
       Tensor dbias = wants(2) ? target(2, {weight_.shape()[0]}) : Tensor();
       if (geometry_.batch > 0) {
         kernels.backward_weight({geometry_, input_.data<float>(), dy.data<float>(), dweight.data<float>(), dbias.data<float>()});

@@ -1,10 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/ops/normalisation.h"
 
+#include <cmath>
+
 #include "core/base/error.h"
 #include "core/kernels/kernels.h"
+#include "core/ops/activation.h"
+#include "core/ops/arithmetic.h"
 #include "core/ops/channels.h"
 #include "core/ops/checks.h"
+#include "core/ops/view.h"
 
 namespace tessera::ops {
 namespace {
@@ -52,6 +57,21 @@ class BatchNormNode final : public autograd::Node {
   bool relu_;
 };
 
+/// x * scale + shift with a scale and a shift a channel.
+Variable apply_on_tape(const Variable& x, const Variable& weight, const Variable& bias, const Variable& residual, const BatchNormOptions& options,
+                       const Tensor& mean, const Tensor& variance) {
+  const int64_t channels = x.shape()[1];
+  const Tensor inverse = Tensor::empty({channels});
+  for (int64_t i = 0; i < channels; ++i) {
+    inverse.data<float>()[i] = static_cast<float>(1.0 / std::sqrt(static_cast<double>(variance.data<float>()[i]) + options.epsilon));
+  }
+  const Variable scale = multiply(weight, Variable(inverse)), shift = subtract(bias, multiply(scale, Variable(mean)));
+  const Shape each = x.shape().dims() == 4 ? Shape{1, channels, 1, 1} : Shape{1, channels};
+  Variable y = add(multiply(Variable(channels_innermost(x.value()), x.node()), reshape(scale, each)), reshape(shift, each));
+  if (residual.defined()) y = add(y, residual);
+  return options.relu ? relu(y) : y;
+}
+
 }  // namespace
 
 Variable batch_norm(const Variable& x, const Variable& weight, const Variable& bias, const Variable& residual,
@@ -75,6 +95,7 @@ Variable batch_norm(const Variable& x, const Variable& weight, const Variable& b
 Variable batch_norm_apply(const Variable& x, const Variable& weight, const Variable& bias, const Variable& residual,
                           const BatchNormOptions& options, const Tensor& mean, const Tensor& variance) {
   check(x, weight, bias, residual);
+  if (autograd::recording({&x, &weight, &bias, &residual})) return apply_on_tape(x, weight, bias, residual, options, mean, variance);
   const Tensor input = channels_innermost(x.value()), other = residual.defined() ? channels_innermost(residual.value()) : Tensor();
   const ChannelExtent extent = channel_extent(input.shape());
   Tensor output = empty_like(input);

@@ -22,7 +22,7 @@ struct BatchNormOptions {
 Variable batch_norm(const Variable& x, const Variable& weight, const Variable& bias, const Variable& residual,
                     const BatchNormOptions& options, const BatchStatistics& statistics);
 
-/// The same with given mean and variance [C]; for evaluation: nothing is recorded.
+/// The same with given mean and variance [C], for evaluation and for training with fixed statistics. One pass where nothing is recorded, else made of ops.
 Variable batch_norm_apply(const Variable& x, const Variable& weight, const Variable& bias, const Variable& residual,
                           const BatchNormOptions& options, const Tensor& mean, const Tensor& variance);
 

@@ -29,6 +29,8 @@ class Optimizer {
   virtual std::vector<StateBuffer> state() const = 0;
   /// Whether slot i is never updated; its gradient is then no part of the gradient norm.
   const std::vector<bool>& frozen() const { return plan_.frozen(); }
+  /// Whether slot i never changes at all (UpdatePlan::fixed).
+  const std::vector<bool>& fixed() const { return plan_.fixed(); }
 
  protected:
   explicit Optimizer(UpdatePlan plan) : plan_(std::move(plan)) {}

@@ -26,13 +26,16 @@ enum class Grain {
 class UpdatePlan {
  public:
   /// `weight_decay` is the optimizer's own, for parameters whose group gives none. Patterns are those of fnmatch(3) over full parameter names; of
-  /// several that match a parameter the first counts. Throws Error(usage) that names a pattern which matches nothing.
+  /// several that match a parameter the first counts. Throws Error(usage) that names a pattern which matches nothing, or
+  /// one that is to fix statistics and matches none.
   UpdatePlan(const nn::FlatParameters& parameters, const GroupRules& rules, double weight_decay, Grain grain = Grain::merged);
 
   /// The ranges at a rate; valid until the next call.
   std::span<UpdateRange> at(double learning_rate);
-  /// Whether slot i is never updated.
+  /// Whether slot i is never updated by the optimizer: frozen parameters and all statistics.
   const std::vector<bool>& frozen() const { return frozen_; }
+  /// Whether slot i never changes at all: frozen parameters and the statistics of groups with fixed_statistics.
+  const std::vector<bool>& fixed() const { return fixed_; }
   /// For Grain::tensor: the slot of range i.
   size_t slot_of(size_t range) const { return pieces_[range].slot; }
 
@@ -44,7 +47,7 @@ class UpdatePlan {
   };
   void append(const Piece& piece, Grain grain);
 
-  std::vector<bool> frozen_;
+  std::vector<bool> frozen_, fixed_;
   std::vector<Piece> pieces_;
   std::vector<UpdateRange> ranges_;
 };

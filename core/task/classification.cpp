@@ -84,6 +84,14 @@ QuantumLoss Classification::train(const data::Batch& batch, nn::ForwardContext& 
   return {loss.sum, loss.weight};
 }
 
+void Classification::score(const Tensor& scores, const data::Batch& batch, Metrics& metrics) {
+  const autograd::NoGrad no_grad;
+  const Tensor& targets = batch.at(data::kTargets);
+  const Tensor* weights = batch.find(data::kWeights);
+  const autograd::Variable logits(scores);
+  report({logits, loss_of(logits, nn::ForwardContext(false, 0, 0, 0), targets, weights ? *weights : Tensor())}, targets, batch, metrics);
+}
+
 Tensor Classification::evaluate(const data::Batch& batch, nn::ForwardContext& context, Metrics& metrics) {
   const autograd::NoGrad no_grad;
   return run(batch, context, metrics).logits.value();

@@ -31,6 +31,8 @@ class Classification final : public Task {
   std::vector<std::string> metric_names() const override;
   QuantumLoss train(const data::Batch& batch, nn::ForwardContext& context, Metrics& metrics) override;
   Tensor evaluate(const data::Batch& batch, nn::ForwardContext& context, Metrics& metrics) override;
+  bool classifies() const override { return true; }
+  void score(const Tensor& scores, const data::Batch& batch, Metrics& metrics) override;
 
  private:
   struct Pass {

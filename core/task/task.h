@@ -30,6 +30,12 @@ class Task {
   virtual QuantumLoss train(const data::Batch& batch, nn::ForwardContext& context, Metrics& metrics) = 0;
   /// Adds to the metrics and returns the model's outputs [samples, ...] for predictions. Runs without a tape.
   virtual Tensor evaluate(const data::Batch& batch, nn::ForwardContext& context, Metrics& metrics) = 0;
+
+  /// Whether evaluate() returns scores [samples, classes], logarithms of probabilities but for a constant a row, of classes that `targets` i64 [samples] are:
+  /// such tasks get confusion matrices, and ensembles.
+  virtual bool classifies() const { return false; }
+  /// For tasks that classify: adds the metrics of scores, whoever made them.
+  virtual void score(const Tensor& scores, const data::Batch& batch, Metrics& metrics);
 };
 
 }  // namespace tessera

@@ -7,24 +7,30 @@ namespace tessera::distributed {
 namespace {
 
 constexpr int64_t kFirstBucket_bytes = 1 << 20;
+/// A longer run of fixed parameters cuts a bucket in two: sending it would take longer than another collective.
+constexpr int64_t kMostCarried_bytes = 64 << 10;
+
+int64_t bytes_between(int64_t begin, int64_t end) { return (end - begin) * static_cast<int64_t>(sizeof(float)); }
 
 }  // namespace
 
 std::vector<Bucket> make_buckets(const nn::FlatParameters& parameters, int64_t bucket_bytes) {
   const auto& slots = parameters.slots();
   std::vector<Bucket> buckets;
-  int64_t end = parameters.flat_elements();
-  int64_t tensors = 0;
+  Bucket bucket;
+  const auto close = [&] {
+    if (bucket.tensors > 0) buckets.push_back(bucket);
+    bucket = {};
+  };
   for (size_t i = slots.size(); i-- > 0;) {
-    ++tensors;
-    const int64_t begin = slots[i].offset_elements;
+    if (parameters.is_fixed(i)) continue;
+    const int64_t begin = slots[i].offset_elements, end = i + 1 < slots.size() ? slots[i + 1].offset_elements : parameters.flat_elements();
+    if (bucket.tensors > 0 && bytes_between(end, bucket.begin) > kMostCarried_bytes) close();
+    bucket = {begin, bucket.tensors == 0 ? end : bucket.end, bucket.tensors + 1};
     const int64_t limit_bytes = buckets.empty() ? std::min(bucket_bytes, kFirstBucket_bytes) : bucket_bytes;
-    const int64_t size_bytes = (end - begin) * static_cast<int64_t>(sizeof(float));
-    if (size_bytes < limit_bytes && i > 0) continue;
-    buckets.push_back({begin, end, tensors});
-    end = begin;
-    tensors = 0;
+    if (bytes_between(bucket.begin, bucket.end) >= limit_bytes) close();
   }
+  close();
   return buckets;
 }
 

@@ -24,10 +24,19 @@ struct TrainArguments : RecipeArguments {
 int train(const TrainArguments& arguments);
 
 struct EvalArguments : RecipeArguments {
-  std::optional<std::string> checkpoint, weights, split, predictions, out;
+  std::vector<std::string> checkpoints, weights;  ///< of either several: an ensemble
+  std::optional<std::string> split, predictions, json, confusion, out;
   bool average = false;  ///< the moving average of the weights
 };
 int evaluate(const EvalArguments& arguments);
+
+struct ConfusionArguments {
+  std::vector<std::string> files;  ///< JSON
+  std::optional<std::string> picture;
+  std::string title = "confusion matrix";
+};
+/// The sum of the confusion matrices of several runs.
+int confusion(const ConfusionArguments& arguments);
 
 int show(const RecipeArguments& arguments);
 

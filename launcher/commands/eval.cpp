@@ -1,65 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/core.h>
 
-#include <algorithm>
 #include <array>
+#include <nlohmann/json.hpp>
 
-#include "core/checkpoint/export.h"
-#include "core/checkpoint/import.h"
-#include "core/checkpoint/model_state.h"
+#include "core/base/file.h"
 #include "core/format/safetensors_writer.h"
 #include "core/kernels/kernels.h"
-#include "core/nn/flat_parameters.h"
 #include "launcher/commands/commands.h"
+#include "launcher/commands/evaluated.h"
 #include "launcher/job/prepare.h"
 #include "launcher/job/together.h"
+#include "launcher/report/confusion_picture.h"
 #include "launcher/report/progress.h"
 #include "launcher/train/evaluator.h"
 #include "recipes/registry.h"
 
 namespace tessera::launcher {
 namespace {
-
-void replace_by_averages(const checkpoint::Checkpoint& found, std::span<const checkpoint::StateEntry> entries) {
-  for (const checkpoint::StateEntry& average : checkpoint::read_averages(found)) {
-    const auto entry = std::ranges::find(entries, average.name, &checkpoint::StateEntry::name);
-    if (entry != entries.end()) copy_into(average.tensor, entry->tensor);
-  }
-}
-
-/// Fills the model from --weights, --checkpoint or the newest sound checkpoint of the run; returns what was read.
-std::string read_weights(const EvalArguments& arguments, const config::Recipe& recipe, nn::FlatParameters& parameters,
-                         distributed::Runtime& runtime) {
-  const auto entries = checkpoint::weight_entries(parameters);
-  std::string source;
-  if (arguments.weights) {
-    source = *arguments.weights;
-    together(runtime, [&] { checkpoint::import_weights(entries, source, recipe.init); });
-  } else {
-    RunCheckpoints checkpoints(std::filesystem::path(recipe.run.out) / "checkpoints", 1, runtime);
-    std::vector<std::string> skipped;
-    std::optional<checkpoint::Checkpoint> found;
-    if (arguments.checkpoint) {
-      found = checkpoints.open(*arguments.checkpoint);
-    } else {
-      found = checkpoints.newest_sound(skipped);
-    }
-    if (runtime.rank() == 0) {
-      for (const std::string& line : skipped) fmt::print(stderr, "tessera: warning: skipped a checkpoint: {}\n", line);
-    }
-    if (!found) {
-      throw AgreedError(Error(ErrorKind::checkpoint, "there is no sound checkpoint", checkpoints.folder().string(),
-                              "train first, or give --checkpoint PATH or --weights FILE"));
-    }
-    source = found->path.string();
-    together(runtime, [&] {
-      checkpoint::read_into(*found, entries, checkpoint::Match::weights);
-      if (arguments.average) replace_by_averages(*found, entries);
-    });
-  }
-  parameters.values_changed();
-  return source;
-}
 
 void write_predictions(const std::filesystem::path& path, const Predictions& predictions) {
   const auto entry_of = [](const char* name, const Tensor& tensor) {
@@ -71,43 +29,92 @@ void write_predictions(const std::filesystem::path& path, const Predictions& pre
   writer.close();
 }
 
+Job load_evaluation(const EvalArguments& arguments, const config::KindRegistry& registry) {
+  std::vector<std::string> overrides = arguments.overrides;
+  if (arguments.out) overrides.push_back("run.out=" + *arguments.out);
+  if (arguments.split) overrides.push_back("evaluate.split=" + *arguments.split);
+  return load_job(arguments.recipe, overrides, registry);
+}
+
+/// Everything there is to say of an evaluation; for rank 0.
+class EvaluationReport {
+ public:
+  EvaluationReport(const EvalArguments& arguments, const Evaluator& evaluator, const Evaluator::Result& result, const std::string& split,
+                   const std::vector<std::string>& sources)
+      : arguments_(arguments), samples_(evaluator.samples()), result_(result), split_(split), sources_(sources) {
+    for (size_t i = 0; i < result.metrics.names().size(); ++i) values_.emplace_back(result.metrics.names()[i], result.metrics.mean(i));
+    if (!result.classes) return;
+    classes_ = make_class_report(*result.classes, evaluator.dataset());
+    const NamedValues macro = macro_values(*result.classes);
+    values_.insert(values_.end(), macro.begin(), macro.end());
+  }
+
+  void write_files() const {
+    if (arguments_.predictions) write_predictions(*arguments_.predictions, *result_.predictions);
+    if (arguments_.json) write_file_atomically(*arguments_.json, json() + "\n", ErrorKind::usage);
+    if (!arguments_.confusion) return;
+    if (!classes_) throw Error(ErrorKind::usage, "the task does not classify, so that there is no confusion matrix", "--confusion", "leave it out");
+    if (!classes_->counts.has_matrix()) {
+      throw Error(ErrorKind::usage, fmt::format("no confusion matrix is counted of {} classes", classes_->counts.classes()), "evaluate.confusion_classes",
+                  fmt::format("set it to {}", classes_->counts.classes()));
+    }
+    const std::string title = fmt::format("{}: {} samples, accuracy {:.2f} %", split_, classes_->counts.samples(), 100.0 * classes_->counts.accuracy());
+    write_file_atomically(*arguments_.confusion, png_of(draw_confusion(*classes_, title)), ErrorKind::usage);
+  }
+
+  void print(Progress& progress) const {
+    if (classes_) progress.line(table_of(*classes_));
+    const std::string from = sources_.size() == 1 ? "weights from " + sources_.front() : fmt::format("mean of {} models' probabilities", sources_.size());
+    std::string line = fmt::format("{} samples of {}, {}:", samples_, split_, from);
+    for (const auto& [name, value] : values_) line += fmt::format(" {} {:.6f}", name, value);
+    if (result_.skipped_samples > 0) line += fmt::format(" skipped_samples {}", result_.skipped_samples);
+    progress.line(line);
+  }
+
+ private:
+  std::string json() const {
+    nlohmann::ordered_json json = {{"split", split_}, {"samples", samples_}, {"skipped_samples", result_.skipped_samples}, {"weights", sources_}};
+    for (const auto& [name, value] : values_) json["evaluation"][name] = value;
+    if (classes_ && classes_->counts.has_matrix()) json["evaluation_classes"] = nlohmann::ordered_json::parse(class_report_json(*classes_));
+    return json.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+  }
+
+  const EvalArguments& arguments_;
+  int64_t samples_;
+  const Evaluator::Result& result_;
+  std::string split_;
+  std::vector<std::string> sources_;
+  NamedValues values_;
+  std::optional<ClassReport> classes_;
+};
+
 }  // namespace
 
 int evaluate(const EvalArguments& arguments) {
   return run_on_all_ranks([&](distributed::Runtime& runtime) {
     const config::KindRegistry registry = recipes::make_registry();
     std::optional<Job> job;
-    std::unique_ptr<Task> task;
-    std::unique_ptr<nn::FlatParameters> parameters;
     std::unique_ptr<Evaluator> evaluator;
     together(runtime, [&] {
-      std::vector<std::string> overrides = arguments.overrides;
-      if (arguments.out) overrides.push_back("run.out=" + *arguments.out);
-      if (arguments.split) overrides.push_back("evaluate.split=" + *arguments.split);
-      job = load_job(arguments.recipe, overrides, registry);
-      const config::Recipe& recipe = job->recipe();
-      set_kernel_threads(static_cast<int>(recipe.run.threads));
+      job = load_evaluation(arguments, registry);
+      set_kernel_threads(static_cast<int>(job->recipe().run.threads));
     });
-    prepare_data(runtime, job->recipe().data, std::array{job->recipe().evaluate.split});
+    const config::Recipe& recipe = job->recipe();
+    prepare_data(runtime, recipe.data, std::array{recipe.evaluate.split});
     together(runtime, [&] {
-      const config::Recipe& recipe = job->recipe();
       auto dataset = recipes::open_dataset(recipe.data, recipe.evaluate.split);
       recipes::check_data_fits(recipe, *dataset);
-      task = recipes::make_task(recipe);
-      parameters = std::make_unique<nn::FlatParameters>(task->model(), static_cast<uint64_t>(recipe.run.seed));
       evaluator = std::make_unique<Evaluator>(recipe, std::move(dataset), runtime);
     });
-    const std::string source = read_weights(arguments, job->recipe(), *parameters, runtime);
+    Evaluated evaluated(arguments, *job, registry, runtime);
     Progress progress(runtime.rank() == 0);
-    const auto result = evaluator->run(*task, arguments.predictions.has_value(), [&](int64_t done, int64_t all) {
+    const auto result = evaluator->run(evaluated.task(), arguments.predictions.has_value(), [&](int64_t done, int64_t all) {
       if (progress.due()) progress.update(fmt::format("evaluating: {} of {} samples", done * runtime.size(), all));
     });
     on_rank_0(runtime, [&] {
-      if (arguments.predictions) write_predictions(*arguments.predictions, *result.predictions);
-      std::string line = fmt::format("{} samples of {}, weights from {}:", evaluator->samples(), job->recipe().evaluate.split, source);
-      for (size_t i = 0; i < result.metrics.names().size(); ++i) line += fmt::format(" {} {:.6f}", result.metrics.names()[i], result.metrics.mean(i));
-      if (result.skipped_samples > 0) line += fmt::format(" skipped_samples {}", result.skipped_samples);
-      progress.line(line);
+      const EvaluationReport report(arguments, *evaluator, result, recipe.evaluate.split, evaluated.sources());
+      report.write_files();
+      report.print(progress);
     });
     return kExitDone;
   });

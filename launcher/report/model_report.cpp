@@ -21,9 +21,10 @@ void ModelReport::write(EventWriter& events, int64_t step, Task& task, const nn:
     }
   }
   if (!histograms_) return;
-  for (const nn::FlatSlot& slot : parameters.slots()) {
+  for (size_t i = 0; i < parameters.slots().size(); ++i) {
+    const nn::FlatSlot& slot = parameters.slots()[i];
     events.histogram("weights/" + slot.name, step, histogram_of(numbers_of(parameters.values(), slot)));
-    if (slot.kind != nn::SlotKind::parameter || gradient_weight <= 0.0) continue;
+    if (slot.kind != nn::SlotKind::parameter || parameters.is_fixed(i) || gradient_weight <= 0.0) continue;
     events.histogram("gradients/" + slot.name, step, histogram_of(numbers_of(parameters.gradients(), slot), 1.0 / gradient_weight));
   }
 }

@@ -31,6 +31,7 @@ Json to_json(const Summary& s) {
           {"train_loss", s.train_loss},
           {"evaluation", to_json(s.evaluation)}};
   if (!s.evaluation_ema.empty()) json["evaluation_ema"] = to_json(s.evaluation_ema);
+  if (s.classes && s.classes->counts.has_matrix()) json["evaluation_classes"] = Json::parse(class_report_json(*s.classes));
   json.update({{"samples_per_s", s.samples_per_s},
                {"step_ms_median", s.step_ms_median},
                {"data_wait_share", s.data_wait_share},

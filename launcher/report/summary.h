@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 
+#include "launcher/report/class_report.h"
 #include "launcher/report/metrics_log.h"
 
 namespace tessera::launcher {
@@ -21,6 +22,7 @@ struct Summary {
   std::string weights_sha256;
   double train_loss = 0.0;
   NamedValues evaluation;
+  std::optional<ClassReport> classes;  ///< of the evaluation; written only, where there is a matrix
   NamedValues evaluation_ema;  ///< of the moving average of the weights; left out where there is none
   double samples_per_s = 0.0;
   double step_ms_median = 0.0;

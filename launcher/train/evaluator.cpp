@@ -52,13 +52,27 @@ Evaluator::Evaluator(const config::Recipe& recipe, std::shared_ptr<const data::D
     : runtime_(runtime),
       dataset_(std::move(dataset)),
       chunk_samples_(recipe.batch.micro_samples),
+      matrix_classes_(recipe.evaluate.confusion_classes),
       workers_(static_cast<int>(recipe.data.workers)),
       prefetch_(static_cast<int>(recipe.data.prefetch_quanta)),
       on_error_(on_error_of(recipe.data)),
       seed_(static_cast<uint64_t>(recipe.run.seed)) {}
 
+void Evaluator::count_classes(const Tensor& scores, const Tensor& targets, std::optional<ClassCounts>& counts) const {
+  if (!counts) counts.emplace(scores.shape()[1], scores.shape()[1] <= matrix_classes_);
+  counts->add_rows(scores, targets);
+}
+
+/// A rank without chunks learns the number of classes from the others.
+void Evaluator::sum_classes(std::optional<ClassCounts>& counts) const {
+  std::vector<int64_t> classes = {counts ? counts->classes() : 0};
+  runtime_.world().all_reduce(classes, classes, ReduceOp::max, ReadyEvent::now(), "number of classes").wait();
+  if (!counts) counts.emplace(classes[0], classes[0] <= matrix_classes_);
+  runtime_.world().all_reduce(counts->words(), counts->words(), ReduceOp::sum, ReadyEvent::now(), "classes of samples").wait();
+}
+
 Evaluator::Result Evaluator::run(Task& task, bool keep_predictions, const std::function<void(int64_t, int64_t)>& progress) {
-  Result result{Metrics(task.metric_names()), {}, 0};
+  Result result{Metrics(task.metric_names()), {}, {}, 0};
   Predictions predictions;
   const auto failed = error_of([&] {
     data::EvaluationLoader loader(dataset_, chunk_samples_, runtime_.size(), runtime_.rank(), {workers_, prefetch_}, on_error_);
@@ -69,6 +83,7 @@ Evaluator::Result Evaluator::run(Task& task, bool keep_predictions, const std::f
       runtime_.set_phase("evaluation of chunk " + std::to_string(batch->quantum));
       nn::ForwardContext context(false, seed_, 0, batch->quantum);
       const Tensor outputs = task.evaluate(*batch, context, result.metrics);
+      if (task.classifies()) count_classes(outputs, batch->at(data::kTargets), result.classes);
       if (keep_predictions) {
         place(outputs, batch->first_position, samples(), predictions.outputs);
         place(batch->at(data::kTargets), batch->first_position, samples(), predictions.targets);
@@ -84,6 +99,7 @@ Evaluator::Result Evaluator::run(Task& task, bool keep_predictions, const std::f
   result.skipped_samples = words.back();
   words.pop_back();
   result.metrics.set_words(words);
+  if (task.classifies()) sum_classes(result.classes);
   if (result.skipped_samples > 0 && result.metrics.weight(0) == 0.0) {
     throw AgreedError(Error(ErrorKind::data, fmt::format("no sample of the split counts: {} could not be read", result.skipped_samples), "data.on_error",
                             "look at the samples that were named before; a disk or folder may be gone"));

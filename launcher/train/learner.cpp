@@ -22,6 +22,13 @@ Reduction reduction_of(const config::Recipe& recipe) {
   return recipe.sync.reduction == "exact" ? Reduction::exact : Reduction::fastest;
 }
 
+/// What the optimizer leaves alone gets no gradient.
+std::unique_ptr<optim::Optimizer> optimizer_of(const config::OptimizerBlock& block, nn::FlatParameters& parameters) {
+  auto optimizer = optim::make_optimizer(block, parameters);
+  parameters.fix(optimizer->fixed());
+  return optimizer;
+}
+
 Error not_finite(int64_t step, const std::string& what) {
   return Error(ErrorKind::runtime, what + " is not finite", fmt::format("step {}", step),
                "lower optimizer.learning_rate, set optimizer.clip_norm, or look at the data of this step");
@@ -33,7 +40,7 @@ Learner::Learner(const config::Recipe& recipe, std::unique_ptr<Task> task, int64
     : runtime_(runtime),
       task_(std::move(task)),
       parameters_(task_->model(), static_cast<uint64_t>(recipe.run.seed)),
-      optimizer_(optim::make_optimizer(recipe.optimizer, parameters_)),
+      optimizer_(optimizer_of(recipe.optimizer, parameters_)),
       schedule_(optim::make_schedule(recipe.schedule, total_steps, recipe.train)),
       reduction_(reduction_of(recipe)),
       sync_(runtime.world(), parameters_, reduction_, recipe.batch.quanta(), recipe.sync.bucket_bytes.bytes),

@@ -21,6 +21,9 @@ class RunFolder {
   std::filesystem::path checkpoints() const { return path_ / "checkpoints"; }
   std::filesystem::path metrics() const { return path_ / "metrics.jsonl"; }
   std::filesystem::path summary() const { return path_ / "summary.json"; }
+  /// Pictures of the last evaluation's confusion matrix: of the weights, and of their moving average.
+  std::filesystem::path confusion() const { return path_ / "confusion.png"; }
+  std::filesystem::path average_confusion() const { return path_ / "confusion_ema.png"; }
   std::filesystem::path tensorboard() const { return path_ / "tensorboard"; }
   std::filesystem::path recipe() const { return path_ / "recipe.yaml"; }
 

@@ -19,6 +19,7 @@
 #include "distributed/affinity.h"
 #include "launcher/job/prepare.h"
 #include "launcher/job/together.h"
+#include "launcher/report/confusion_picture.h"
 #include "launcher/report/summary.h"
 #include "launcher/train/stop_signal.h"
 #include "recipes/registry.h"
@@ -31,6 +32,8 @@ using Clock = std::chrono::steady_clock;
 /// The step of the last evaluation before a checkpoint: a stop puts off the one that was due, the resumed run makes up for it.
 constexpr const char* kEvaluatedKey = "last_evaluation_step";
 constexpr const char* kSkippedKey = "skipped_samples";
+/// What reports call an evaluation of the weights as they are.
+const std::string kEvaluation = "evaluation";
 
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
@@ -250,7 +253,7 @@ bool Trainer::save_due(const StepReport& report) const {
 
 void Trainer::evaluate() {
   const ProfileScope scope(Phase::evaluation, "evaluation");
-  last_evaluation_ = evaluate_as("evaluation");
+  last_evaluation_ = evaluate_as(kEvaluation);
   if (learner_->has_average() && recipe().evaluate.average) {
     learner_->with_average([&] { last_average_evaluation_ = evaluate_as("evaluation_ema"); });
   }
@@ -262,12 +265,30 @@ NamedValues Trainer::evaluate_as(const std::string& kind) {
   const Evaluator::Result result = evaluator_->run(learner_->task());
   NamedValues values;
   for (size_t i = 0; i < result.metrics.names().size(); ++i) values.emplace_back(result.metrics.names()[i], result.metrics.mean(i));
+  if (result.classes) {
+    const NamedValues macro = macro_values(*result.classes);
+    values.insert(values.end(), macro.begin(), macro.end());
+    if (first()) report_classes(kind, *result.classes);
+  }
   if (result.skipped_samples > 0) values.emplace_back("skipped_samples", static_cast<double>(result.skipped_samples));
   reporter_->evaluation(kind, steps_done_, recipe().evaluate.split, values);
   return values;
 }
 
 /// Nothing that is only looked at ends a training.
+void Trainer::report_classes(const std::string& kind, const ClassCounts& counts) {
+  const auto failed = error_of([&] {
+    const ClassReport report = make_class_report(counts, *evaluation_data_);
+    if (kind == kEvaluation) last_classes_ = report;
+    if (!counts.has_matrix()) return;
+    const Picture picture = draw_confusion(report, fmt::format("{} of {}, step {}: {} samples, accuracy {:.2f} %", kind, recipe().evaluate.split, steps_done_,
+                                                               counts.samples(), 100.0 * counts.accuracy()));
+    reporter_->events().image(kind + "/confusion", steps_done_, picture);
+    write_file_atomically(kind == kEvaluation ? folder_.confusion() : folder_.average_confusion(), png_of(picture), ErrorKind::runtime);
+  });
+  if (failed) warn(fmt::format("the confusion matrix was not written: {}", failed->what()));
+}
+
 void Trainer::report_model() {
   runtime_.set_phase("report");
   const auto failed = error_of([&] {
@@ -323,6 +344,7 @@ int Trainer::finish(const std::string& status, int exit_status) {
     summary.weights_sha256 = checkpoint::weights_sha256(learner_->weights());
     summary.train_loss = last_loss_;
     summary.evaluation = last_evaluation_;
+    summary.classes = last_classes_;
     summary.evaluation_ema = last_average_evaluation_;
     summary.samples_per_s = reporter_->samples_per_s();
     summary.step_ms_median = reporter_->step_ms_median();

@@ -10,6 +10,7 @@
 
 #include "core/data/loader.h"
 #include "launcher/job/job.h"
+#include "launcher/report/class_report.h"
 #include "launcher/report/model_report.h"
 #include "launcher/report/profile.h"
 #include "launcher/report/reporter.h"
@@ -50,6 +51,7 @@ class Trainer {
   void evaluate();
   /// Of the weights as they stand, reported as `kind`.
   NamedValues evaluate_as(const std::string& kind);
+  void report_classes(const std::string& kind, const ClassCounts& counts);
   void report_model();
   bool evaluation_due() const;
   bool save_due(const StepReport& report) const;
@@ -86,6 +88,7 @@ class Trainer {
   double last_loss_ = 0.0;
   double last_weight_ = 0.0;  // of the last step: what its gradients' sum is divided by
   NamedValues last_evaluation_, last_average_evaluation_;
+  std::optional<ClassReport> last_classes_;  // rank 0
   int64_t last_evaluation_step_ = -1, last_saved_step_ = -1;
 };
 

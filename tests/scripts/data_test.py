@@ -183,6 +183,16 @@ class Others(DataScripts):
         self.assertEqual([label for _, label in val], ["0"] * 2 + ["1"] * 5)
         self.assertEqual(len(train), 28)
         self.assertEqual(len({name for name, _ in val + train}), 35)
+        self.succeed("split_folders", self.folder / "x", f"--out={self.folder / 'folds'}", "--val-share=0", "--test-share=0.2")
+        self.assertEqual(self.rows(self.folder / "folds/test.txt"), val)
+        self.assertEqual(self.rows(self.folder / "folds/train.txt"), train)
+        self.assertFalse((self.folder / "folds/val.txt").exists())
+        self.assertEqual((self.folder / "folds/classes.txt").read_text(), "a\nb\n")
+        self.succeed("split_folders", self.folder / "x", f"--out={self.folder / 'three'}", "--val-share=0.1", "--test-share=0.2")
+        three = {split: [name for name, _ in self.rows(self.folder / f"three/{split}.txt")] for split in ("train", "val", "test")}
+        self.assertEqual(three["test"], [name for name, _ in val])
+        self.assertEqual([len(three[split]) for split in ("test", "val", "train")], [7, 3, 25])
+        self.assertEqual(len(set(sum(three.values(), []))), 35)
         self.put("x/c/readme.txt", b"")
         self.refused("there are no images in it", "split_folders", self.folder / "x")
 

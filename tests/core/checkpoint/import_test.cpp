@@ -156,10 +156,63 @@ TEST_F(ImportTest, AnotherShapeIsRefused) {
   expect_part(refusal(), "'fc.weight' has shape [3] but the model needs [2]");
 }
 
+TEST_F(ImportTest, WhatIsSkippedKeepsItsStart) {
+  model_.push_back({"head.weight", TensorRole::parameter, Tensor::of<float>(std::vector<float>{7, 8, 9}, {3})});
+  const Stored head = f32("head.weight", {1, 2, 3, 4, 5}), other_head = f32("top.weight", {1});
+  write({f32("fc.weight", {1, 2}), f32("bn.running_mean", {3}), head});
+  import({.skip = {"^head\\."}});
+  EXPECT_EQ(values(0), (std::vector<float>{1, 2}));
+  EXPECT_EQ(values(2), (std::vector<float>{7, 8, 9}));
+  // A head of another name is left out on each side.
+  write({f32("fc.weight", {4, 5}), f32("bn.running_mean", {3}), other_head});
+  import({.skip = {"^head\\.", "^top"}});
+  EXPECT_EQ(values(0), (std::vector<float>{4, 5}));
+  EXPECT_EQ(values(2), (std::vector<float>{7, 8, 9}));
+  // Names are those after renaming.
+  write({f32("module.fc.weight", {6, 7}), f32("module.bn.running_mean", {3}), f32("module.head.weight", {1})});
+  import({.rename = {{"^module\\.", ""}}, .skip = {"^head\\."}});
+  EXPECT_EQ(values(0), (std::vector<float>{6, 7}));
+}
+
+TEST_F(ImportTest, APatternThatSkipsNothingIsRefused) {
+  write({f32("fc.weight", {1, 2}), f32("bn.running_mean", {3})});
+  const std::string message = refusal({.skip = {"^fc.wieght", "^fc"}}, ErrorKind::usage);
+  expect_part(message, "pattern '^fc.wieght' of init.skip[0] is found in no name of model or file");
+  expect_part(message, "near it: fc.weight");
+}
+
+TEST_F(ImportTest, SkippingAllIsRefused) {
+  write({f32("fc.weight", {1, 2}), f32("bn.running_mean", {3})});
+  EXPECT_EQ(refusal({.skip = {"fc"}}), "no error");  // bn is left
+  model_.pop_back();
+  model_.push_back({"other", TensorRole::parameter, Tensor::zeros({1})});
+  expect_part(refusal({.strict = false, .skip = {"fc"}}), "no tensor of the file is part of the model");
+}
+
+TEST_F(ImportTest, AHeadOfAnotherNumberOfClassesSaysHowToLeaveItOut) {
+  model_.push_back({"classifier.1.weight", TensorRole::parameter, Tensor::zeros({2, 4})});
+  write({f32("fc.weight", {1, 2}), f32("bn.running_mean", {3}), {"classifier.1.weight", "F32", {3, 4, 1, 1}, std::string(48, '\0')}});
+  const std::string message = refusal();
+  expect_part(message, "'classifier.1.weight' has shape [3, 4, 1, 1] but the model needs [2, 4]; 2 of the model's 3 tensors are in the file with their shapes");
+  expect_part(message, "init.skip: ['^classifier\\.1\\.']");
+}
+
+TEST_F(ImportTest, AnotherArchitectureSaysHowMuchFits) {
+  model_.push_back({"conv.weight", TensorRole::parameter, Tensor::zeros({2, 3, 3, 3})});
+  write({f32("fc.weight", {1, 2}), f32("bn.running_mean", {3}), {"conv.weight", "F32", {2, 3, 1, 1}, std::string(24, '\0')}});
+  std::string message = refusal();
+  expect_part(message, "'conv.weight' has shape [2, 3, 1, 1] but the model needs [2, 3, 3, 3]; 2 of the model's 3 tensors");
+  expect_part(message, "init.rename");
+  EXPECT_EQ(message.find("another number of classes"), std::string::npos);
+  write({f32("fc.wieght", {1, 2, 3})});
+  expect_part(refusal(), "'fc.wieght' of shape [3] where the model needs [2]; 0 of the model's 3 tensors");
+}
+
 TEST_F(ImportTest, PatternsThatNeverEndGiveUp) {
   write({f32(std::string(1000, 'a'), {1, 2})});
   expect_part(refusal({.strict = false, .rename = {{"(a+)+[bc]", ""}}}, ErrorKind::usage), "match limit exceeded");
   expect_part(refusal({.strict = false, .rename = {{"a", "${b"}}}, ErrorKind::usage), "'${b'} fails on 'aaa");
+  expect_part(refusal({.strict = false, .skip = {"(a+)+[bc]"}}, ErrorKind::usage), "init.skip: '(a+)+[bc]' fails on 'aaa");
 }
 
 TEST_F(ImportTest, NamesThatAreTooLongAreRefused) {

@@ -51,13 +51,16 @@ TEST(RecipeHash, LateKeysCountOnceTheyAreUsed) {
   EXPECT_EQ(recipe_hash(resolve_with({"optimizer.groups=[]"})), hash);
   EXPECT_EQ(recipe_hash(resolve_with({"optimizer.no_decay_on_norms_and_biases=false"})), hash);
   EXPECT_EQ(recipe_hash(resolve_with({"ema={decay: null}"})), hash);
-  EXPECT_EQ(recipe_hash(resolve_with({"init.rename=[]"})), hash);
+  EXPECT_EQ(recipe_hash(resolve_with({"init.rename=[]", "init.skip=[]"})), hash);
+  EXPECT_NE(recipe_hash(resolve_with({"init.skip=[a]"})), hash);
   EXPECT_NE(recipe_hash(resolve_with({"init.rename=[{pattern: a, replacement: b}]"})), hash);
   EXPECT_NE(recipe_hash(resolve_with({"ema.decay=0.999"})), hash);
   const std::string grouped = recipe_hash(resolve_with({"optimizer.groups=[{match: a, frozen: true}]"}));
   EXPECT_NE(recipe_hash(resolve_with({"optimizer.groups=[{match: a, frozen: false}]"})), grouped);
   EXPECT_NE(recipe_hash(resolve_with({"optimizer.groups=[{match: b, frozen: true}]"})), grouped);
   EXPECT_EQ(recipe_hash(resolve_with({"optimizer.groups=[{frozen: True, match: 'a'}]"})), grouped);
+  EXPECT_EQ(recipe_hash(resolve_with({"optimizer.groups=[{match: a, frozen: true, fixed_statistics: false}]"})), grouped);
+  EXPECT_NE(recipe_hash(resolve_with({"optimizer.groups=[{match: a, frozen: true, fixed_statistics: true}]"})), grouped);
 }
 
 TEST(RecipeHash, IsTheSameForEver) {

@@ -115,6 +115,8 @@ TEST(Recipe, RulesOfRenamingAreRegularExpressions) {
   EXPECT_EQ(resolved.recipe.init.rename[1].replacement, "b");
   expect_bad_text(std::string(kSmallRecipe) + "init:\n  rename:\n    - {pattern: a, replacement: b}\n    - {pattern: '(', replacement: b}\n",
                   {"x.yaml:14", "'('", "no regular expression"});
+  EXPECT_EQ(resolve_with({"init.skip=['^fc[.]', head]"}).recipe.init.skip, (std::vector<std::string>{"^fc[.]", "head"}));
+  expect_bad({"init.skip=[a, '(']"}, {"pattern '(' is no regular expression", "init.skip"});
   expect_bad({"init.rename=[{pattern: a}]"}, {"required key 'init.rename[0].replacement' is missing"});
   expect_bad({"init.rename=[{pattern: '" + std::string(2000, 'a') + "', replacement: b}]"}, {"has 2000 bytes"});
 }

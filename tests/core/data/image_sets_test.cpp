@@ -120,6 +120,11 @@ TEST_F(ImageFolders, AListNamesFilesAndClasses) {
   EXPECT_EQ(open_image_folder(config_, "train")->classes(), 5);
   config_.classes = 1;
   expect_in("class 1 is not below data.classes = 1", error_of("train"));
+  config_.classes = 0;
+  EXPECT_TRUE(open_image_folder(config_, "train")->class_names().empty());
+  file("classes.txt", "ants\r\nbig bees\nwasps\n");
+  EXPECT_EQ(open_image_folder(config_, "train")->class_names(), (std::vector<std::string>{"ants", "big bees", "wasps"}));
+  EXPECT_EQ(open_image_folder(config_, "train")->classes(), 3);
 }
 
 TEST_F(ImageFolders, BadListsAreNamedWithTheirLine) {

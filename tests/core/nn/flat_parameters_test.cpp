@@ -130,6 +130,71 @@ TEST(FlatParameters, TheHookHearsOfEveryParameterOnce) {
   EXPECT_EQ(counter.fired[0], 1);
 }
 
+/// Remembers for which parameters it was called.
+struct Heard final : autograd::GradientHook {
+  void gradient_ready(size_t index) override { fired.push_back(index); }
+  std::vector<size_t> fired;
+};
+
+TEST(FlatParameters, FixedParametersHaveNoGradientAndTheOthersTheSame) {
+  Model free_model, model;
+  FlatParameters all(free_model.chain, 1), parameters(model.chain, 1);
+  backward(free_model.chain, all);
+  parameters.fix({true, true, false, true, false, false});  // second.weight and third are trained
+  Heard heard;
+  parameters.set_hook(&heard);
+  fill_zero(parameters.gradients());
+  backward(model.chain, parameters);
+  EXPECT_EQ(heard.fired, (std::vector<size_t>{5, 4, 2}));
+  for (size_t i = 0; i < parameters.slots().size(); ++i) {
+    const FlatSlot& slot = parameters.slots()[i];
+    const std::vector<float> expected = parameters.is_fixed(i) ? std::vector<float>(static_cast<size_t>(slot.elements)) : copy_of(FlatParameters::view(all.gradients(), slot));
+    EXPECT_EQ(copy_of(FlatParameters::view(parameters.gradients(), slot)), expected) << slot.name;
+  }
+  parameters.set_hook(nullptr);
+}
+
+/// Forward of a chain, with what it puts on the tape below its end.
+TEST(FlatParameters, NothingBelowTheLowestTrainedParameterIsRecorded) {
+  Model model;
+  FlatParameters parameters(model.chain, 1);
+  parameters.fix({true, true, true, true, true, true});
+  ForwardContext context(true, 1, 0, 0);
+  EXPECT_FALSE(model.chain(Variable(Tensor::zeros({4, 7})), context).needs_grad());
+  EXPECT_TRUE(parameters.leaves().empty());
+}
+
+std::vector<float> through(BatchNorm& norm, bool training, const Tensor& x) {
+  ForwardContext context(training, 1, 0, 0);
+  return copy_of(contiguous(norm(Variable(x), context).value()));
+}
+
+TEST(FlatParameters, FixedStatisticsStandForTheBatchsAndDoNotMove) {
+  const Tensor x = Tensor::empty({6, 3});
+  initialise(x, Initialiser::normal(2.0f), 3, "x");
+  for (const bool frozen : {true, false}) {
+    BatchNorm norm(3);
+    norm.name_tree("bn");
+    FlatParameters parameters(norm, 1);
+    for (int64_t i = 0; i < 3; ++i) {
+      FlatParameters::view(parameters.values(), parameters.slots()[2]).data<float>()[i] = 0.5f * static_cast<float>(i);
+      FlatParameters::view(parameters.values(), parameters.slots()[3]).data<float>()[i] = 4.0f;
+    }
+    const std::vector<float> of_the_batch = through(norm, true, x);
+    parameters.fix({frozen, frozen, true, true});
+    const std::vector<float> evaluated = through(norm, false, x), trained = through(norm, true, x), before = copy_of(parameters.values());
+    EXPECT_NE(of_the_batch, evaluated);
+    for (size_t i = 0; i < trained.size(); ++i) EXPECT_NEAR(trained[i], evaluated[i], 1e-6f);
+    Heard heard;
+    parameters.set_hook(&heard);
+    parameters.statistics_ready();
+    parameters.update_statistics(1);
+    EXPECT_TRUE(heard.fired.empty());
+    EXPECT_EQ(copy_of(parameters.values()), before);
+    parameters.set_hook(nullptr);
+  }
+}
+
 TEST(FlatParameters, BuffersOfTheSameLayoutAreZero) {
   Model model;
   const FlatParameters parameters(model.chain, 1);

@@ -46,6 +46,28 @@ OpRow batch_norm_row(const Shape& x, bool relu, bool residual) {
           [=](const std::vector<Numbers>& in) { return batch_norm_reference(in, x[0], x[1], pixels, relu); }};
 }
 
+/// With mean c / 4 and variance 1/2 + c of channel c.
+OpRow batch_norm_apply_row(const Shape& x, bool relu, bool residual) {
+  OpRow row = batch_norm_row(x, relu, residual);
+  const auto channels = static_cast<size_t>(x[1]), pixels = static_cast<size_t>(x.elements() / (x[0] * x[1]));
+  row.name = "batch_norm_apply" + row.name.substr(std::string("batch_norm").size());
+  row.run = [=](const std::vector<Variable>& in) {
+    const Tensor mean = Tensor::empty({x[1]}), variance = Tensor::empty({x[1]});
+    for (int64_t c = 0; c < x[1]; ++c) mean.data<float>()[c] = 0.25f * static_cast<float>(c), variance.data<float>()[c] = 0.5f + static_cast<float>(c);
+    return ops::batch_norm_apply(in[0], in[1], in[2], residual ? in[3] : Variable(), {1e-5, relu}, mean, variance);
+  };
+  row.reference = [=](const std::vector<Numbers>& in) {
+    Numbers y(in[0].size());
+    for (size_t i = 0; i < y.size(); ++i) {
+      const size_t c = i / pixels % channels;
+      const double value = (in[0][i] - 0.25 * static_cast<double>(c)) / std::sqrt(0.5 + static_cast<double>(c) + 1e-5) * in[1][c] + in[2][c] + (residual ? in[3][i] : 0.0);
+      y[i] = relu ? std::max(value, 0.0) : value;
+    }
+    return y;
+  };
+  return row;
+}
+
 /// inputs: x and, where asked, weight and bias; `group_of(i)` and `channel_of(i)` say what element i of x is normalised with and scaled by
 template <typename GroupOf, typename ChannelOf>
 Numbers group_reference(const std::vector<Numbers>& in, size_t groups, GroupOf group_of, ChannelOf channel_of) {
@@ -114,7 +136,9 @@ std::vector<OpRow> normalisation_rows() {
   for (const auto& [with_relu, residual] : {std::pair{false, false}, {true, false}, {false, true}, {true, true}}) {
     rows.push_back(batch_norm_row({3, 16, 5, 7}, with_relu, residual));
     rows.push_back(batch_norm_row({2, 21, 3, 3}, with_relu, residual));
+    rows.push_back(batch_norm_apply_row({2, 5, 3, 4}, with_relu, residual));
   }
+  rows.push_back(batch_norm_apply_row({30, 5}, true, false));
   rows.push_back(batch_norm_row({300, 5}, true, false));
   rows.push_back(batch_norm_row({2, 1, 9, 9}, true, true));
   rows.push_back(layer_norm_row({5, 7}, {7}));

@@ -8,6 +8,7 @@
 #include "core/base/error.h"
 #include "core/config/yaml.h"
 #include "core/exact/gradient_norm.h"
+#include "core/nn/layers.h"
 #include "core/optim/average.h"
 #include "core/optim/optimizer.h"
 #include "tests/core/nn/chain.h"
@@ -83,6 +84,19 @@ TEST_F(UpdatePlanTest, FrozenTensorsAreInNoRange) {
   EXPECT_EQ(tensors.slot_of(0), 2u);
   UpdatePlan all(*parameters_, {{{"*", std::nullopt, 1.0, true}}, false}, 0.1);
   EXPECT_TRUE(all.at(1.0).empty());
+}
+
+TEST(UpdatePlan, StatisticsAreFixedWhereAGroupSaysSo) {
+  nn::BatchNorm norm(3);
+  norm.name_tree("bn");
+  const nn::FlatParameters parameters(norm, 1);
+  const auto fixed_by = [&](const config::ParameterGroup& group) { return UpdatePlan(parameters, {{group}, false}, 0.1).fixed(); };
+  EXPECT_EQ(fixed_by({.match = "bn.*", .weight_decay = {}, .frozen = true}), (std::vector<bool>{true, true, false, false}));
+  EXPECT_EQ(fixed_by({.match = "bn.*", .weight_decay = {}, .frozen = true, .fixed_statistics = true}), (std::vector<bool>{true, true, true, true}));
+  EXPECT_EQ(fixed_by({.match = "*.running_*", .weight_decay = {}, .fixed_statistics = true}), (std::vector<bool>{false, false, true, true}));
+  EXPECT_EQ(UpdatePlan(parameters, {}, 0.1).frozen(), (std::vector<bool>{false, false, true, true}));
+  EXPECT_THROW(fixed_by({.match = "*.weight", .weight_decay = {}, .fixed_statistics = true}), Error);
+  EXPECT_THROW(fixed_by({.match = "*.running_mean", .weight_decay = {}}), Error);
 }
 
 TEST_F(UpdatePlanTest, APatternThatMatchesNothingIsNamed) {

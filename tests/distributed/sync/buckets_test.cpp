@@ -86,6 +86,41 @@ TEST(Buckets, ASmallModelIsOneBucket) {
   EXPECT_EQ(buckets[0].tensors, 6);
 }
 
+/// Slots 2 i and 2 i + 1 are weight and bias of layer i.
+std::vector<bool> fixed_layers(const Model& model, const std::vector<size_t>& layers) {
+  std::vector<bool> fixed(model.parameters->slots().size());
+  for (const size_t layer : layers) fixed[2 * layer] = fixed[2 * layer + 1] = true;
+  return fixed;
+}
+
+TEST(Buckets, FixedParametersAtEitherEndAreInNone) {
+  const Model model({20, 300, 30, 40});
+  model.parameters->fix(fixed_layers(model, {0, 1, 3}));
+  const auto buckets = make_buckets(*model.parameters, 25 * kMiB);
+  ASSERT_EQ(buckets.size(), 1u);
+  EXPECT_EQ(buckets[0].tensors, 2);
+  EXPECT_EQ(buckets[0].begin, model.parameters->slots()[4].offset_elements);
+  EXPECT_EQ(buckets[0].end, model.parameters->slots()[6].offset_elements);
+}
+
+TEST(Buckets, ALongRunOfFixedParametersCutsABucketAndAShortOneDoesNot) {
+  const Model large({20, 300, 30}), small({20, 25, 30});
+  large.parameters->fix(fixed_layers(large, {1}));
+  small.parameters->fix(fixed_layers(small, {1}));
+  const auto cut = make_buckets(*large.parameters, 25 * kMiB), whole = make_buckets(*small.parameters, 25 * kMiB);
+  ASSERT_EQ(cut.size(), 2u);
+  EXPECT_EQ(cut[0].begin, large.parameters->slots()[4].offset_elements);
+  EXPECT_EQ(cut[1].end, large.parameters->slots()[2].offset_elements);
+  ASSERT_EQ(whole.size(), 1u);
+  EXPECT_EQ(whole[0].tensors, 4);
+}
+
+TEST(Buckets, AModelOfFixedParametersHasNone) {
+  const Model model({20, 30});
+  model.parameters->fix(fixed_layers(model, {0, 1}));
+  EXPECT_TRUE(make_buckets(*model.parameters, kMiB).empty());
+}
+
 TEST(Buckets, AModelWithoutParametersHasNone) {
   const Model model({});
   EXPECT_TRUE(make_buckets(*model.parameters, kMiB).empty());
