@@ -49,6 +49,7 @@ void add_eval(CLI::App& app, EvalArguments& arguments, Commands& commands) {
   command->add_option("--split", arguments.split, "split, instead of the recipe's evaluate.split");
   command->add_option("--predictions", arguments.predictions, "write outputs and targets, in sample order, to this safetensors file");
   command->add_option("--out", arguments.out, "run folder, instead of the recipe's run.out");
+  command->footer("SIGUSR1, SIGTERM or an interrupt stops it (exit status 75); run the same command again to go on: what was done is kept until then.");
   commands[command] = [&] { return evaluate(arguments); };
 }
 

@@ -3,7 +3,9 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 
+#include "core/base/hash.h"
 #include "core/checkpoint/export.h"
 #include "core/checkpoint/import.h"
 #include "core/checkpoint/model_state.h"
@@ -15,6 +17,7 @@
 #include "launcher/job/together.h"
 #include "launcher/report/progress.h"
 #include "launcher/train/evaluator.h"
+#include "launcher/train/stop_signal.h"
 #include "recipes/registry.h"
 
 namespace tessera::launcher {
@@ -71,9 +74,50 @@ void write_predictions(const std::filesystem::path& path, const Predictions& pre
   writer.close();
 }
 
+/// Says how far an evaluation is and when it will be over.
+class EvaluationClock {
+ public:
+  EvaluationClock(Progress& progress, int64_t samples) : progress_(progress), samples_(samples), started_(Clock::now()) {}
+
+  void show(int64_t done) {
+    // The first batch is not counted: it has made the kernels and may follow on what an earlier run did.
+    if (first_done_ == 0) first_done_ = done, started_ = Clock::now();
+    if (!progress_.due()) return;
+    const double seconds = std::chrono::duration<double>(Clock::now() - started_).count(), here = static_cast<double>(done - first_done_);
+    progress_.update(fmt::format("evaluating: {} of {} samples, {:.1f} samples/s, ETA {}", done, samples_, here / seconds,
+                                 clock_text(here > 0.0 ? seconds / here * static_cast<double>(samples_ - done) : -1.0)));
+  }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+
+  Progress& progress_;
+  int64_t samples_, first_done_ = 0;
+  Clock::time_point started_;
+};
+
+/// Beside the predictions or in the run folder, under a name that stands for all that the numbers depend on.
+std::filesystem::path log_folder(const EvalArguments& arguments, const Job& job, const nn::FlatParameters& parameters, const data::Dataset& data_set,
+                                 distributed::Runtime& runtime) {
+  const config::Recipe& recipe = job.recipe();
+  std::vector<int64_t> key(1);
+  on_rank_0(runtime, [&] {
+    const Tensor& values = parameters.values();
+    const std::string meaning = fmt::format("evaluation 1 {} {} {} {} {} {} {} {}", job.hash, recipe.evaluate.split, recipe.data.on_error,
+                                            recipe.batch.micro_samples, data_set.fingerprint(), checksum(values.bytes(), values.size_bytes()),
+                                            arguments.predictions.has_value(), platform_fingerprint());
+    key[0] = static_cast<int64_t>(checksum(meaning.data(), meaning.size()));
+  });
+  runtime.world().broadcast(key, 0, distributed::ReadyEvent::now(), "name of the evaluation").wait();
+  const std::string name = data::hex(static_cast<uint64_t>(key[0])) + ".partial";
+  if (arguments.predictions) return *arguments.predictions + "." + name;
+  return std::filesystem::path(recipe.run.out) / ("evaluation." + name);
+}
+
 }  // namespace
 
 int evaluate(const EvalArguments& arguments) {
+  catch_stop_signals();
   return run_on_all_ranks([&](distributed::Runtime& runtime) {
     const config::KindRegistry registry = recipes::make_registry();
     std::optional<Job> job;
@@ -88,7 +132,7 @@ int evaluate(const EvalArguments& arguments) {
       const config::Recipe& recipe = job->recipe();
       set_kernel_threads(static_cast<int>(recipe.run.threads));
     });
-    prepare_data(runtime, job->recipe().data, std::array{job->recipe().evaluate.split});
+    if (!prepare_data(runtime, job->recipe().data, std::array{job->recipe().evaluate.split})) return kExitStopped;
     together(runtime, [&] {
       const config::Recipe& recipe = job->recipe();
       auto dataset = recipes::open_dataset(recipe.data, recipe.evaluate.split);
@@ -98,12 +142,17 @@ int evaluate(const EvalArguments& arguments) {
       evaluator = std::make_unique<Evaluator>(recipe, std::move(dataset), runtime);
     });
     const std::string source = read_weights(arguments, job->recipe(), *parameters, runtime);
+    EvaluationLog log(log_folder(arguments, *job, *parameters, evaluator->data_set(), runtime), runtime.rank());
     Progress progress(runtime.rank() == 0);
-    const auto result = evaluator->run(*task, arguments.predictions.has_value(), [&](int64_t done, int64_t all) {
-      if (progress.due()) progress.update(fmt::format("evaluating: {} of {} samples", done * runtime.size(), all));
-    });
+    EvaluationClock clock(progress, evaluator->samples());
+    const auto result = evaluator->run(*task, {arguments.predictions.has_value(), [&](int64_t done) { clock.show(done); }, &log, stop_requested});
+    if (result.stopped) {
+      progress.line(fmt::format("stopped; what is done is kept in {}: run the same command again to go on", log.folder().string()));
+      return kExitStopped;
+    }
     on_rank_0(runtime, [&] {
       if (arguments.predictions) write_predictions(*arguments.predictions, *result.predictions);
+      log.remove();
       std::string line = fmt::format("{} samples of {}, weights from {}:", evaluator->samples(), job->recipe().evaluate.split, source);
       for (size_t i = 0; i < result.metrics.names().size(); ++i) line += fmt::format(" {} {:.6f}", result.metrics.names()[i], result.metrics.mean(i));
       if (result.skipped_samples > 0) line += fmt::format(" skipped_samples {}", result.skipped_samples);
