@@ -52,6 +52,7 @@ void add_eval(CLI::App& app, EvalArguments& arguments, Commands& commands) {
   command->add_option("--json", arguments.json, "write metrics and, of classifiers, the confusion matrix to this file");
   command->add_option("--confusion", arguments.confusion, "draw the confusion matrix into this PNG file");
   command->add_option("--out", arguments.out, "run folder, instead of the recipe's run.out");
+  command->footer("SIGUSR1, SIGTERM or an interrupt stops it (exit status 75); run the same command again to go on: what was done is kept until then.");
   commands[command] = [&] { return evaluate(arguments); };
 }
 

@@ -96,8 +96,8 @@ std::unique_ptr<Task> make_task(const config::Recipe& recipe) {
   return std::make_unique<Classification>(model_table().make(recipe.model), settings);
 }
 
-void prepare_dataset(const config::DataBlock& block, std::string_view split, const data::PrepareObserver& observer) {
-  if (block.kind == "webdataset") data::index_webdataset(config::read_kind<data::WebdatasetConfig>(block), split, observer);
+bool prepare_dataset(const config::DataBlock& block, std::string_view split, const data::PrepareObserver& observer) {
+  return block.kind != "webdataset" || data::index_webdataset(config::read_kind<data::WebdatasetConfig>(block), split, observer);
 }
 
 std::shared_ptr<const data::Dataset> open_dataset(const config::DataBlock& block, std::string_view split) {

@@ -19,8 +19,8 @@ config::KindRegistry make_registry();
 /// The task with its model; no memory is allocated for parameters yet. Throws Error(usage) for sizes that do not fit.
 std::unique_ptr<Task> make_task(const config::Recipe& recipe);
 
-/// Makes what opening the split needs on disk, for one process of a job; most kinds need nothing.
-void prepare_dataset(const config::DataBlock& block, std::string_view split, const data::PrepareObserver& observer);
+/// Makes what opening the split needs on disk, for one process of a job; most kinds need nothing. False: the observer stopped it.
+bool prepare_dataset(const config::DataBlock& block, std::string_view split, const data::PrepareObserver& observer);
 
 /// Throws Error(data) for missing or broken files, Error(usage) for a split that the data set does not have.
 std::shared_ptr<const data::Dataset> open_dataset(const config::DataBlock& block, std::string_view split);

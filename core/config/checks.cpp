@@ -99,9 +99,9 @@ void check_mesh(const MeshConfig& mesh, const Checker& check) {
 
 void check_build(const Recipe& recipe, const Checker& check) {
   if (recipe.device == "cuda") check.refuse("device", check.key("device") + ", and this build has no CUDA", "set device to cpu");
-  if (recipe.precision.compute != "f32") {
-    check.refuse("precision.compute", check.key("precision.compute") + ", and this build computes in f32 only",
-                 "set precision.compute to f32");
+  if (recipe.precision.compute == "f16") {
+    check.refuse("precision.compute", check.key("precision.compute") + ", and this build rounds to bf16 at most: f16 would need a scaled loss",
+                 "set precision.compute to f32 or bf16");
   }
   if (recipe.memory.cuda_graph) {
     check.refuse("memory.cuda_graph", check.key("memory.cuda_graph") + " and " + check.key("device") + ", which has no graphs",

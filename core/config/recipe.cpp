@@ -108,7 +108,9 @@ void EmaConfig::declare(Fields& fields) {
 }
 
 void PrecisionConfig::declare(Fields& fields) {
-  fields.add("compute", compute, {.doc = "type that kernels compute in", .choices = {"f32", "bf16", "f16"}});
+  fields.add("compute", compute, {.doc = "what activations, weights and gradients are rounded to where they enter matrix products and convolutions; sums, results and all else stay f32, "
+                                "and so do parameters and checkpoints. bf16 saves no time where the processor has no such arithmetic",
+                         .choices = {"f32", "bf16", "f16"}});
 }
 
 void MemoryConfig::declare(Fields& fields) {

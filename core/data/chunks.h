@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Evaluation: the samples in order, cut into fixed chunks, chunk c on rank c % world. So every sample is seen exactly once
+// Evaluation: the samples in order, cut into fixed chunks, each on one rank. So every sample is seen exactly once
 // and the bits of a chunk's sums do not depend on the number of ranks.
 #pragma once
 

@@ -64,9 +64,12 @@ class BatchWriter {
   float* next_weight_ = nullptr;  // null: errors are not caught
 };
 
-Chunks chunks_of(const Dataset& dataset, int64_t chunk_samples, int64_t world, int64_t rank) {
+/// Those of a rank: every world-th.
+std::vector<int64_t> chunks_of(const Dataset& dataset, int64_t chunk_samples, int64_t world, int64_t rank) {
   TESSERA_ASSERT(chunk_samples >= 1 && world >= 1 && rank >= 0 && rank < world, "evaluation needs a chunk size and a rank of a world");
-  return {dataset.samples(), chunk_samples};
+  std::vector<int64_t> chunks;
+  for (int64_t chunk = rank; chunk < Chunks{dataset.samples(), chunk_samples}.count(); chunk += world) chunks.push_back(chunk);
+  return chunks;
 }
 
 BatchJob evaluation_job(const std::shared_ptr<const Dataset>& dataset, const Chunks& chunks, int64_t chunk, OnError on_error) {
@@ -146,12 +149,14 @@ const Dataset& Loader::dataset() const { return *source_->dataset; }
 
 EvaluationLoader::EvaluationLoader(std::shared_ptr<const Dataset> dataset, int64_t chunk_samples, int64_t world, int64_t rank,
                                    const LoaderThreads& threads, OnError on_error)
+    : EvaluationLoader(dataset, chunk_samples, chunks_of(*dataset, chunk_samples, world, rank), threads, on_error) {}
+
+EvaluationLoader::EvaluationLoader(std::shared_ptr<const Dataset> dataset, int64_t chunk_samples, std::vector<int64_t> chunks,
+                                   const LoaderThreads& threads, OnError on_error)
     : prefetcher_(threads.workers, threads.prefetch,
-                  [dataset, chunks = chunks_of(*dataset, chunk_samples, world, rank), chunk = rank, world, on_error]() mutable -> BatchJob {
-                    if (chunk >= chunks.count()) return {};
-                    BatchJob job = evaluation_job(dataset, chunks, chunk, on_error);
-                    chunk += world;
-                    return job;
+                  [dataset, all = Chunks{dataset->samples(), chunk_samples}, chunks = std::move(chunks), next = size_t{0}, on_error]() mutable -> BatchJob {
+                    if (next == chunks.size()) return {};
+                    return evaluation_job(dataset, all, chunks[next++], on_error);
                   }) {}
 
 }  // namespace tessera::data

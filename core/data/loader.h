@@ -61,6 +61,9 @@ class EvaluationLoader {
  public:
   EvaluationLoader(std::shared_ptr<const Dataset> dataset, int64_t chunk_samples, int64_t world, int64_t rank,
                    const LoaderThreads& threads = {}, OnError on_error = OnError::stop);
+  /// The given chunks, in their order.
+  EvaluationLoader(std::shared_ptr<const Dataset> dataset, int64_t chunk_samples, std::vector<int64_t> chunks,
+                   const LoaderThreads& threads = {}, OnError on_error = OnError::stop);
 
   /// Nothing after this rank's last chunk (at once if it has none).
   std::optional<Batch> next() { return prefetcher_.next(); }

@@ -35,12 +35,13 @@ class Indexer {
   Indexer(const std::vector<fs::path>& shards, const fs::path& folder, const PrepareObserver& observer)
       : shards_(shards), folder_(folder), observer_(observer) {}
 
-  void run() {
+  bool run() {
     std::vector<std::jthread> threads;  // joined also where one of them cannot be started
     for (size_t i = 0; i < std::min(kScanThreads, shards_.size()); ++i) threads.emplace_back([this] { work(); });
     report();
     threads.clear();
     if (error_) std::rethrow_exception(error_);
+    return done_ == shards_.size();
   }
 
  private:
@@ -68,7 +69,7 @@ class Indexer {
 
   size_t take() {
     const std::lock_guard lock(mutex_);
-    return error_ ? shards_.size() : next_++;
+    return error_ || stopped_ ? shards_.size() : next_++;
   }
 
   void finish(size_t number, std::string line, std::exception_ptr error) {
@@ -84,7 +85,7 @@ class Indexer {
 
   void report() {
     std::unique_lock lock(mutex_);
-    while (done_ < shards_.size() && !error_) {
+    while (done_ < shards_.size() && !error_ && !stopped_) {
       changed_.wait_for(lock, kReportInterval);
       speak(lock);
     }
@@ -94,6 +95,7 @@ class Indexer {
   void speak(std::unique_lock<std::mutex>& lock) {
     const std::vector<std::string> lines = std::exchange(lines_, {});
     const size_t done = done_;
+    stopped_ = observer_.stop();
     lock.unlock();
     for (const std::string& line : lines) observer_.say(line);
     observer_.progress(static_cast<int64_t>(done), static_cast<int64_t>(shards_.size()));
@@ -107,18 +109,19 @@ class Indexer {
   std::condition_variable changed_;
   std::vector<std::string> lines_;  // not yet said
   size_t next_ = 0, done_ = 0, failed_ = 0;
+  bool stopped_ = false;
   std::exception_ptr error_;  // of the first shard, of those that failed
 };
 
 }  // namespace
 
-void index_shards(const std::vector<fs::path>& shards, const fs::path& index_folder, const PrepareObserver& observer) {
+bool index_shards(const std::vector<fs::path>& shards, const fs::path& index_folder, const PrepareObserver& observer) {
   if (!index_folder.empty()) {
     std::error_code code;
     fs::create_directories(index_folder, code);
     if (code) throw Error(ErrorKind::data, "cannot make the folder: " + code.message(), index_folder.string(), "set data.index_cache to a folder that can be written");
   }
-  Indexer(shards, index_folder, observer).run();
+  return Indexer(shards, index_folder, observer).run();
 }
 
 }  // namespace tessera::data

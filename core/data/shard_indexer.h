@@ -9,6 +9,6 @@
 namespace tessera::data {
 
 /// index_webdataset() of these shards: an index file each, in `index_folder`, or beside the shards where that is empty.
-void index_shards(const std::vector<std::filesystem::path>& shards, const std::filesystem::path& index_folder, const PrepareObserver& observer);
+bool index_shards(const std::vector<std::filesystem::path>& shards, const std::filesystem::path& index_folder, const PrepareObserver& observer);
 
 }  // namespace tessera::data

@@ -112,8 +112,8 @@ void WebdatasetConfig::declare(config::Fields& fields) {
   transform.declare(fields);
 }
 
-void index_webdataset(const WebdatasetConfig& config, std::string_view split, const PrepareObserver& observer) {
-  index_shards(shards_of(config, source_split(config.holdout, split)), config.index_cache, observer);
+bool index_webdataset(const WebdatasetConfig& config, std::string_view split, const PrepareObserver& observer) {
+  return index_shards(shards_of(config, source_split(config.holdout, split)), config.index_cache, observer);
 }
 
 std::unique_ptr<Dataset> open_webdataset(const WebdatasetConfig& config, std::string_view split) {

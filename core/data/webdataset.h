@@ -29,11 +29,12 @@ struct WebdatasetConfig {
 struct PrepareObserver {
   std::function<void(const std::string& line)> say = [](const std::string&) {};
   std::function<void(int64_t done, int64_t all)> progress = [](int64_t, int64_t) {};  ///< shards
+  std::function<bool()> stop = [] { return false; };                                  ///< asked several times a second
 };
 
 /// Makes the indexes of the split's shards that are missing, damaged or older than their shard, several at a time, and keeps each one at once, so that
-/// an interrupted preparation goes on where it was. For one process of a job. Throws Error(data) for shards that are not sound, and where an index cannot be written.
-void index_webdataset(const WebdatasetConfig& config, std::string_view split, const PrepareObserver& observer);
+/// an interrupted preparation goes on where it was; false: observer.stop asked to stop before all were there. For one process of a job. Throws Error(data) for shards that are not sound, and where an index cannot be written.
+bool index_webdataset(const WebdatasetConfig& config, std::string_view split, const PrepareObserver& observer);
 
 /// Split "train", "val" or "test". Shards without a sound index are read anew, and nothing is written: on hosts that hold shards of their own.
 std::unique_ptr<Dataset> open_webdataset(const WebdatasetConfig& config, std::string_view split);

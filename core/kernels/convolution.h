@@ -27,6 +27,7 @@ struct PackedWeight {
   struct Entry {
     ConvolutionGeometry geometry;
     bool for_backward;
+    const float* weight;  ///< what it was made of: in bf16 a parameter has a rounded copy besides itself
     uint64_t version;
     Tensor packed;
   };

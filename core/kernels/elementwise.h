@@ -80,6 +80,13 @@ struct BinaryAdd {
   float* out;  ///< may be a or b
 };
 
+/// y: x as the nearest bf16 numbers, kept in f32; ties go to the even one, NaN stays NaN.
+struct RoundToBf16 {
+  int64_t elements;
+  const float* x;
+  float* y;  ///< may be x
+};
+
 struct ElementwiseKernels {
   void (*unary_forward)(UnaryOp, const UnaryForward&);
   void (*unary_backward)(UnaryOp, const UnaryBackward&);
@@ -88,6 +95,7 @@ struct ElementwiseKernels {
   void (*add)(const BinaryAdd&);
   void (*gated_forward)(const GatedForward&);
   void (*gated_backward)(const GatedBackward&);
+  void (*round_to_bf16)(const RoundToBf16&);
 };
 
 }  // namespace tessera

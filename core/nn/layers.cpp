@@ -14,7 +14,9 @@ Linear::Linear(int64_t in_features, int64_t out_features)
     : weight_(add_parameter("weight", {out_features, in_features}, Initialiser::fan_in_uniform(in_features))),
       bias_(add_parameter("bias", {out_features}, Initialiser::fan_in_uniform(in_features))) {}
 
-Variable Linear::forward(const Variable& x, ForwardContext&) { return ops::linear(x, weight_.variable(), bias_.variable()); }
+Variable Linear::forward(const Variable& x, ForwardContext& context) {
+  return ops::linear(x, weight_.factor(context.precision()), bias_.variable(), context.precision());
+}
 
 namespace {
 
@@ -42,8 +44,8 @@ Conv2d::Conv2d(const Conv2dOptions& options)
       weight_(add_parameter("weight", weight_shape(options), Initialiser::fan_in_uniform(fan_in(options)))),
       bias_(options.bias ? &add_parameter("bias", {options.out_channels}, Initialiser::fan_in_uniform(fan_in(options))) : nullptr) {}
 
-Variable Conv2d::forward(const Variable& x, ForwardContext&) {
-  return ops::conv2d(x, weight_.variable(), bias_ ? bias_->variable() : Variable(), options_, packed_);
+Variable Conv2d::forward(const Variable& x, ForwardContext& context) {
+  return ops::conv2d(x, weight_.factor(context.precision()), bias_ ? bias_->variable() : Variable(), options_, packed_, context.precision());
 }
 
 ConvTranspose2d::ConvTranspose2d(const ConvTranspose2dOptions& options)
@@ -51,8 +53,8 @@ ConvTranspose2d::ConvTranspose2d(const ConvTranspose2dOptions& options)
       weight_(add_parameter("weight", weight_shape(options), Initialiser::fan_in_uniform(fan_in(options)))),
       bias_(options.bias ? &add_parameter("bias", {options.out_channels}, Initialiser::fan_in_uniform(fan_in(options))) : nullptr) {}
 
-Variable ConvTranspose2d::forward(const Variable& x, ForwardContext&) {
-  return ops::conv_transpose2d(x, weight_.variable(), bias_ ? bias_->variable() : Variable(), options_, packed_);
+Variable ConvTranspose2d::forward(const Variable& x, ForwardContext& context) {
+  return ops::conv_transpose2d(x, weight_.factor(context.precision()), bias_ ? bias_->variable() : Variable(), options_, packed_, context.precision());
 }
 
 BatchNorm::BatchNorm(int64_t channels, double epsilon, double momentum)

@@ -17,7 +17,7 @@ class Linear final : public Module {
   std::string kind() const override { return "Linear"; }
 
  private:
-  Variable forward(const Variable& x, ForwardContext&) override;
+  Variable forward(const Variable& x, ForwardContext& context) override;
 
   Parameter& weight_;
   Parameter& bias_;
@@ -38,7 +38,7 @@ class Conv2d final : public Module {
   std::string kind() const override { return "Conv2d"; }
 
  private:
-  Variable forward(const Variable& x, ForwardContext&) override;
+  Variable forward(const Variable& x, ForwardContext& context) override;
 
   ops::ConvolutionOptions options_;
   Parameter& weight_;
@@ -60,7 +60,7 @@ class ConvTranspose2d final : public Module {
   std::string kind() const override { return "ConvTranspose2d"; }
 
  private:
-  Variable forward(const Variable& x, ForwardContext&) override;
+  Variable forward(const Variable& x, ForwardContext& context) override;
 
   ops::ConvolutionTransposeOptions options_;
   Parameter& weight_;

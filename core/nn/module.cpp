@@ -18,6 +18,18 @@ class ModuleError final : public Error {
 
 }  // namespace
 
+Variable Parameter::factor(Precision precision) {
+  if (precision == Precision::f32) return variable();
+  if (rounded_version_ != value.storage()->version()) {
+    const MemoryScope scope(MemoryCategory::parameters);
+    if (!rounded_.defined()) rounded_ = Tensor::empty(shape);
+    ops::round_into(value, precision, rounded_);
+    rounded_.storage()->bump_version();
+    rounded_version_ = value.storage()->version();
+  }
+  return Variable(rounded_, leaf);
+}
+
 Variable Module::operator()(const Variable& x, ForwardContext& context) {
   if (!block_ || !context.recomputes_blocks() || autograd::NoGrad::active()) return run(x, context);
   std::vector<std::shared_ptr<autograd::Leaf>> leaves;
@@ -43,7 +55,7 @@ Variable Module::checked(Variable output, const ForwardContext& context) const {
 }
 
 Parameter& Module::add_parameter(const std::string& name, const Shape& shape, const Initialiser& initialiser) {
-  parameters_.push_back(std::make_unique<Parameter>(Parameter{name, shape, initialiser, {}, nullptr}));
+  parameters_.push_back(std::make_unique<Parameter>(name, shape, initialiser));
   return *parameters_.back();
 }
 

@@ -10,13 +10,17 @@
 #include "core/autograd/leaf.h"
 #include "core/autograd/variable.h"
 #include "core/nn/initialiser.h"
+#include "core/ops/precision.h"
 
 namespace tessera::nn {
 
 using autograd::Variable;
+using ops::Precision;
 
 /// A trained tensor. Has memory only once its model is laid out in flat buffers (FlatParameters).
 struct Parameter {
+  Parameter(std::string full_name, const Shape& its_shape, const Initialiser& start) : name(std::move(full_name)), shape(its_shape), initialiser(start) {}
+
   std::string name;  ///< full name, as in "features.0.weight"
   Shape shape;
   Initialiser initialiser;
@@ -24,6 +28,12 @@ struct Parameter {
   std::shared_ptr<autograd::Leaf> leaf;  ///< its end of the tape; null where it is fixed (FlatParameters::fix)
 
   Variable variable() const { return Variable(value, leaf); }
+  /// As a factor of products in `precision`: in bf16 a rounded copy, made anew when the value has changed (once an update), whose gradient is the value's.
+  Variable factor(Precision precision);
+
+ private:
+  Tensor rounded_;
+  uint64_t rounded_version_ = 0;  // of the value's storage
 };
 
 /// A running mean that a module keeps of something it sees in training (batch norm's statistics). Every quantum leaves a sample; after
@@ -49,10 +59,12 @@ struct AuxiliaryOutput {
 /// What one forward pass runs for; the keys of its random numbers.
 class ForwardContext {
  public:
-  ForwardContext(bool training, uint64_t seed, int64_t step, int64_t quantum)
-      : training_(training), seed_(seed), step_(step), quantum_(quantum) {}
+  ForwardContext(bool training, uint64_t seed, int64_t step, int64_t quantum, Precision precision = Precision::f32)
+      : training_(training), precision_(precision), seed_(seed), step_(step), quantum_(quantum) {}
 
   bool training() const { return training_; }
+  /// Of matrix products and convolutions.
+  Precision precision() const { return precision_; }
   uint64_t seed() const { return seed_; }
   int64_t step() const { return step_; }
   int64_t quantum() const { return quantum_; }
@@ -76,6 +88,7 @@ class ForwardContext {
 
  private:
   bool training_;
+  Precision precision_;
   uint64_t seed_;
   int64_t step_, quantum_;
   bool checking_ = false, recomputing_blocks_ = false, repeating_ = false;

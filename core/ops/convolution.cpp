@@ -99,15 +99,20 @@ void check(const Variable& x, const Variable& weight, const Variable& bias, cons
   if (bias.defined() && bias.shape() != Shape{result.in_channels}) fail_shapes(kOp, "bias and weight do not fit", bias.shape(), weight.shape());
 }
 
+/// The gradient of a bias [channels]: dy, channels-last, summed over all pixels of all samples.
+void sum_pixels(int64_t pixels, const Tensor& dy, const Tensor& dbias) {
+  kernels_for(dy.device()).reduction.sum({1, 1, 1, pixels, dbias.elements(), 1.0, dy.data<float>(), dbias.data<float>()});
+}
+
 class ConvolutionNode final : public autograd::Node {
  public:
-  ConvolutionNode(const ConvolutionGeometry& geometry, Tensor input, Tensor weight, std::shared_ptr<PackedWeight> packed)
-      : geometry_(geometry), input_(std::move(input)), weight_(std::move(weight)), packed_(std::move(packed)) {}
+  ConvolutionNode(const ConvolutionGeometry& geometry, Tensor input, Tensor weight, std::shared_ptr<PackedWeight> packed, Precision precision)
+      : geometry_(geometry), input_(std::move(input)), weight_(std::move(weight)), packed_(std::move(packed)), precision_(precision) {}
 
   const char* name() const override { return "conv2d"; }
 
   void backward(const Tensor& gradient) override {
-    const Tensor dy = channels_last(gradient);
+    const Tensor exact = channels_last(gradient), dy = rounded(exact, precision_);
     const ConvolutionKernels& kernels = kernels_for(dy.device()).convolution;
     if (wants(2) && !wants(1)) {
       Tensor dbias = target(2, {weight_.shape()[0]});
@@ -118,8 +123,10 @@ class ConvolutionNode final : public autograd::Node {
     if (wants(1)) {
       Tensor dweight = target(1, weight_.shape());
       Tensor dbias = wants(2) ? target(2, {weight_.shape()[0]}) : Tensor();
+      const bool together = precision_ == Precision::f32;  // a bias takes the gradient as it is
+      if (wants(2) && !together) sum_pixels(geometry_.batch * geometry_.out_height * geometry_.out_width, exact, dbias);
       if (geometry_.batch > 0) {
-        kernels.backward_weight({geometry_, input_.data<float>(), dy.data<float>(), dweight.data<float>(), dbias.data<float>()});
+        kernels.backward_weight({geometry_, input_.data<float>(), dy.data<float>(), dweight.data<float>(), together ? dbias.data<float>() : nullptr});
       } else {
         fill_zero(dweight);
         if (wants(2)) fill_zero(dbias);
@@ -138,24 +145,24 @@ class ConvolutionNode final : public autograd::Node {
 
  private:
   ConvolutionGeometry geometry_;
-  Tensor input_, weight_;
+  Tensor input_, weight_;  // as they were multiplied
   std::shared_ptr<PackedWeight> packed_;
+  Precision precision_;
 };
 
 class ConvolutionTransposeNode final : public autograd::Node {
  public:
-  ConvolutionTransposeNode(const ConvolutionGeometry& geometry, Tensor input, Tensor weight, std::shared_ptr<PackedWeight> packed)
-      : geometry_(geometry), input_(std::move(input)), weight_(std::move(weight)), packed_(std::move(packed)) {}
+  ConvolutionTransposeNode(const ConvolutionGeometry& geometry, Tensor input, Tensor weight, std::shared_ptr<PackedWeight> packed, Precision precision)
+      : geometry_(geometry), input_(std::move(input)), weight_(std::move(weight)), packed_(std::move(packed)), precision_(precision) {}
 
   const char* name() const override { return "conv_transpose2d"; }
 
   void backward(const Tensor& gradient) override {
-    const Tensor dy = channels_last(gradient);
+    const Tensor exact = channels_last(gradient), dy = rounded(exact, precision_);
     const Kernels& kernels = kernels_for(dy.device());
     if (wants(2)) {
       Tensor dbias = target(2, {geometry_.in_channels});
-      const int64_t pixels = geometry_.batch * geometry_.in_height * geometry_.in_width;
-      kernels.reduction.sum({1, 1, 1, pixels, geometry_.in_channels, 1.0, dy.data<float>(), dbias.data<float>()});
+      sum_pixels(geometry_.batch * geometry_.in_height * geometry_.in_width, exact, dbias);
       give(2, std::move(dbias));
     }
     if (wants(1)) {
@@ -178,17 +185,18 @@ class ConvolutionTransposeNode final : public autograd::Node {
 
  private:
   ConvolutionGeometry geometry_;
-  Tensor input_, weight_;
+  Tensor input_, weight_;  // as they were multiplied
   std::shared_ptr<PackedWeight> packed_;
+  Precision precision_;
 };
 
 }  // namespace
 
 Variable conv2d(const Variable& x, const Variable& weight, const Variable& bias, const ConvolutionOptions& options,
-                const std::shared_ptr<PackedWeight>& packed) {
+                const std::shared_ptr<PackedWeight>& packed, Precision precision) {
   check(x, weight, bias, options);
   const ConvolutionGeometry geometry = geometry_of(x.shape(), weight.shape(), options);
-  const Tensor input = channels_last(x.value()), kernel = contiguous(weight.value());
+  const Tensor input = rounded(channels_last(x.value()), precision), kernel = contiguous(weight.value());
   const Tensor offsets = bias.defined() ? contiguous(bias.value()) : Tensor();
   Tensor output = Tensor::empty_channels_last({geometry.batch, geometry.out_channels, geometry.out_height, geometry.out_width});
   if (output.elements() > 0) {
@@ -196,14 +204,14 @@ Variable conv2d(const Variable& x, const Variable& weight, const Variable& bias,
         .convolution.forward({geometry, input.data<float>(), kernel.data<float>(), offsets.data<float>(),
                               output.data<float>(), packed.get(), kernel.storage()->version()});
   }
-  return autograd::record<ConvolutionNode>(output, {&x, &weight, &bias}, geometry, input, kernel, packed);
+  return autograd::record<ConvolutionNode>(output, {&x, &weight, &bias}, geometry, input, kernel, packed, precision);
 }
 
 Variable conv_transpose2d(const Variable& x, const Variable& weight, const Variable& bias, const ConvolutionTransposeOptions& options,
-                          const std::shared_ptr<PackedWeight>& packed) {
+                          const std::shared_ptr<PackedWeight>& packed, Precision precision) {
   check(x, weight, bias, options);
   const ConvolutionGeometry g = geometry_of(x.shape(), weight.shape(), options);
-  const Tensor input = channels_last(x.value()), kernel = contiguous(weight.value());
+  const Tensor input = rounded(channels_last(x.value()), precision), kernel = contiguous(weight.value());
   Tensor output = Tensor::empty_channels_last({g.batch, g.in_channels, g.in_height, g.in_width});
   if (g.batch > 0) {
     const Kernels& kernels = kernels_for(output.device());
@@ -212,7 +220,7 @@ Variable conv_transpose2d(const Variable& x, const Variable& weight, const Varia
       kernels.matmul.add_bias(g.batch * g.in_height * g.in_width, g.in_channels, contiguous(bias.value()).data<float>(), output.data<float>());
     }
   }
-  return autograd::record<ConvolutionTransposeNode>(output, {&x, &weight, &bias}, g, input, kernel, packed);
+  return autograd::record<ConvolutionTransposeNode>(output, {&x, &weight, &bias}, g, input, kernel, packed, precision);
 }
 
 }  // namespace tessera::ops

@@ -115,11 +115,11 @@ Tensor product(const Tensor& a, const Tensor& b, const Shape& lead) {
 
 class MatmulNode final : public autograd::Node {
  public:
-  MatmulNode(Tensor a, Tensor b) : a_(std::move(a)), b_(std::move(b)) {}
+  MatmulNode(Tensor a, Tensor b, Precision precision) : a_(std::move(a)), b_(std::move(b)), precision_(precision) {}
 
   const char* name() const override { return "matmul"; }
   void backward(const Tensor& gradient) override {
-    const Tensor dy = dense(gradient);
+    const Tensor dy = rounded(dense(gradient), precision_);
     const Shape lead = leading(dy.shape());
     if (wants(1)) give(1, gradient_of_b(contiguous(dy), lead));
     if (wants(0)) give(0, sum_to(product(dy, transposed(b_), lead), a_.shape()));
@@ -134,18 +134,20 @@ class MatmulNode final : public autograd::Node {
     return product(a.transpose(), dy.reshape({rows, columns_of(dy.shape())}), {}).reshape(b_.shape());
   }
 
-  Tensor a_, b_;
+  Tensor a_, b_;  // as they were multiplied
+  Precision precision_;
 };
 
 }  // namespace
 
-Variable matmul(const Variable& a, const Variable& b) {
+Variable matmul(const Variable& a, const Variable& b, Precision precision) {
   require_f32("matmul", a.value());
   require_f32("matmul", b.value());
   if (a.shape().dims() < 2 || b.shape().dims() < 2) fail_shapes("matmul", "both inputs need two dims or more", a.shape(), b.shape());
   if (columns_of(a.shape()) != rows_of(b.shape())) fail_shapes("matmul", "columns of the first and rows of the second input differ", a.shape(), b.shape());
   const Shape lead = broadcast_shape("matmul", leading(a.shape()), leading(b.shape()));
-  return autograd::record<MatmulNode>(product(a.value(), b.value(), lead), {&a, &b}, a.value(), b.value());
+  const Tensor left = rounded(a.value(), precision), right = rounded(b.value(), precision);
+  return autograd::record<MatmulNode>(product(left, right, lead), {&a, &b}, left, right, precision);
 }
 
 }  // namespace tessera::ops

@@ -22,6 +22,11 @@ void ClassCounts::add(int64_t actual, int64_t predicted, int64_t samples) {
   if (has_matrix()) at(3 + actual, predicted) += samples;
 }
 
+void ClassCounts::add(const ClassCounts& others) {
+  TESSERA_ASSERT(others.counts_.size() == counts_.size(), "counts of other classes");
+  for (size_t i = 0; i < counts_.size(); ++i) counts_[i] += others.counts_[i];
+}
+
 void ClassCounts::add_rows(const Tensor& scores, const Tensor& targets) {
   TESSERA_ASSERT(scores.shape().dims() == 2 && scores.shape()[1] == classes_ && targets.elements() == scores.shape()[0],
                  "scores " + scores.shape().text() + " and targets " + targets.shape().text() + " for " + std::to_string(classes_) + " classes");

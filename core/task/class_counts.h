@@ -29,6 +29,8 @@ class ClassCounts {
   bool has_matrix() const { return static_cast<int64_t>(counts_.size()) > 3 * classes_; }
 
   void add(int64_t actual, int64_t predicted, int64_t samples = 1);
+  /// Those of other samples, counted in the same way.
+  void add(const ClassCounts& others);
   /// Rows of `scores` f32 [samples, classes] are taken for the class of their largest number, the first of equals; rows whose target in `targets` i64
   /// [samples] is negative do not count.
   void add_rows(const Tensor& scores, const Tensor& targets);
@@ -47,6 +49,7 @@ class ClassCounts {
 
   /// The whole state.
   std::span<int64_t> words() { return counts_; }
+  std::span<const int64_t> words() const { return counts_; }
 
  private:
   int64_t at(int64_t row, int64_t label) const { return counts_[static_cast<size_t>(row * classes_ + label)]; }

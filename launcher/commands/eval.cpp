@@ -2,9 +2,11 @@
 #include <fmt/core.h>
 
 #include <array>
+#include <chrono>
 #include <nlohmann/json.hpp>
 
 #include "core/base/file.h"
+#include "core/base/hash.h"
 #include "core/format/safetensors_writer.h"
 #include "core/kernels/kernels.h"
 #include "launcher/commands/commands.h"
@@ -14,6 +16,7 @@
 #include "launcher/report/confusion_picture.h"
 #include "launcher/report/progress.h"
 #include "launcher/train/evaluator.h"
+#include "launcher/train/stop_signal.h"
 #include "recipes/registry.h"
 
 namespace tessera::launcher {
@@ -88,10 +91,50 @@ class EvaluationReport {
   std::optional<ClassReport> classes_;
 };
 
+/// Says how far an evaluation is and when it will be over.
+class EvaluationClock {
+ public:
+  EvaluationClock(Progress& progress, int64_t samples) : progress_(progress), samples_(samples), started_(Clock::now()) {}
+
+  void show(int64_t done) {
+    // The first batch is not counted: it has made the kernels and may follow on what an earlier run did.
+    if (first_done_ == 0) first_done_ = done, started_ = Clock::now();
+    if (!progress_.due()) return;
+    const double seconds = std::chrono::duration<double>(Clock::now() - started_).count(), here = static_cast<double>(done - first_done_);
+    progress_.update(fmt::format("evaluating: {} of {} samples, {:.1f} samples/s, ETA {}", done, samples_, here / seconds,
+                                 clock_text(here > 0.0 ? seconds / here * static_cast<double>(samples_ - done) : -1.0)));
+  }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+
+  Progress& progress_;
+  int64_t samples_, first_done_ = 0;
+  Clock::time_point started_;
+};
+
+/// Beside the predictions or in the run folder, under a name that stands for all that the numbers depend on.
+std::filesystem::path log_folder(const EvalArguments& arguments, const Job& job, const Evaluated& evaluated, const data::Dataset& data_set,
+                                 distributed::Runtime& runtime) {
+  const config::Recipe& recipe = job.recipe();
+  std::vector<int64_t> key(1);
+  on_rank_0(runtime, [&] {
+    const std::string meaning = fmt::format("evaluation 1 {} {} {} {} {} {} {} {} {}", job.hash, recipe.evaluate.split, recipe.data.on_error,
+                                            recipe.batch.micro_samples, data_set.fingerprint(), evaluated.fingerprint(), recipe.evaluate.confusion_classes,
+                                            arguments.predictions.has_value(), platform_fingerprint());
+    key[0] = static_cast<int64_t>(checksum(meaning.data(), meaning.size()));
+  });
+  runtime.world().broadcast(key, 0, distributed::ReadyEvent::now(), "name of the evaluation").wait();
+  const std::string name = data::hex(static_cast<uint64_t>(key[0])) + ".partial";
+  if (arguments.predictions) return *arguments.predictions + "." + name;
+  return std::filesystem::path(recipe.run.out) / ("evaluation." + name);
+}
+
 }  // namespace
 
 int evaluate(const EvalArguments& arguments) {
-  return run_on_all_ranks([&](distributed::Runtime& runtime) {
+  catch_stop_signals();
+  return run_on_all_ranks([&](distributed::Runtime& runtime) -> int {
     const config::KindRegistry registry = recipes::make_registry();
     std::optional<Job> job;
     std::unique_ptr<Evaluator> evaluator;
@@ -100,20 +143,25 @@ int evaluate(const EvalArguments& arguments) {
       set_kernel_threads(static_cast<int>(job->recipe().run.threads));
     });
     const config::Recipe& recipe = job->recipe();
-    prepare_data(runtime, recipe.data, std::array{recipe.evaluate.split});
+    if (!prepare_data(runtime, recipe.data, std::array{recipe.evaluate.split})) return kExitStopped;
     together(runtime, [&] {
       auto dataset = recipes::open_dataset(recipe.data, recipe.evaluate.split);
       recipes::check_data_fits(recipe, *dataset);
       evaluator = std::make_unique<Evaluator>(recipe, std::move(dataset), runtime);
     });
     Evaluated evaluated(arguments, *job, registry, runtime);
+    EvaluationLog log(log_folder(arguments, *job, evaluated, evaluator->dataset(), runtime), runtime.rank());
     Progress progress(runtime.rank() == 0);
-    const auto result = evaluator->run(evaluated.task(), arguments.predictions.has_value(), [&](int64_t done, int64_t all) {
-      if (progress.due()) progress.update(fmt::format("evaluating: {} of {} samples", done * runtime.size(), all));
-    });
+    EvaluationClock clock(progress, evaluator->samples());
+    const auto result = evaluator->run(evaluated.task(), {arguments.predictions.has_value(), [&](int64_t done) { clock.show(done); }, &log, stop_requested});
+    if (result.stopped) {
+      progress.line(fmt::format("stopped; what is done is kept in {}: run the same command again to go on", log.folder().string()));
+      return kExitStopped;
+    }
     on_rank_0(runtime, [&] {
       const EvaluationReport report(arguments, *evaluator, result, recipe.evaluate.split, evaluated.sources());
       report.write_files();
+      log.remove();
       report.print(progress);
     });
     return kExitDone;

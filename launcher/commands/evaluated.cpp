@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "core/base/hash.h"
 #include "core/checkpoint/export.h"
 #include "core/checkpoint/import.h"
 #include "core/checkpoint/model_state.h"
@@ -38,6 +39,12 @@ Evaluated::Evaluated(const EvalArguments& arguments, const Job& job, const confi
   for (const std::string& path : arguments.checkpoints) add_checkpoint(path, arguments.average);
   if (sources_.empty()) add_checkpoint("", arguments.average);
   finish();
+}
+
+std::string Evaluated::fingerprint() const {
+  std::string all;
+  for (const auto& parameters : parameters_) all += fmt::format("{} ", checksum(parameters->values().bytes(), parameters->values().size_bytes()));
+  return all;
 }
 
 nn::FlatParameters& Evaluated::add_member() {

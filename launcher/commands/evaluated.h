@@ -20,6 +20,8 @@ class Evaluated {
   Evaluated(const EvalArguments& arguments, const Job& job, const config::KindRegistry& registry, distributed::Runtime& runtime);
 
   Task& task() { return *task_; }
+  /// Stands for all values of all models.
+  std::string fingerprint() const;
   /// Where the weights are from.
   const std::vector<std::string>& sources() const { return sources_; }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/core.h>
 
+#include <array>
 #include <fstream>
 
 #include "core/base/file.h"
@@ -9,6 +10,7 @@
 #include "core/data/dataset.h"
 #include "distributed/affinity.h"
 #include "launcher/commands/commands.h"
+#include "launcher/job/prepare.h"
 #include "launcher/job/together.h"
 #include "launcher/train/stop_signal.h"
 #include "recipes/registry.h"
@@ -62,11 +64,12 @@ void compare_platforms(distributed::Runtime& runtime) {
 
 int train(const TrainArguments& arguments) {
   catch_stop_signals();
-  return run_on_all_ranks([&](distributed::Runtime& runtime) {
+  return run_on_all_ranks([&](distributed::Runtime& runtime) -> int {
     const config::KindRegistry registry = recipes::make_registry();
     Job job = load_on_all_ranks(arguments, registry, runtime);
     compare_platforms(runtime);
     announce(job, runtime);
+    if (!prepare_data(runtime, job.recipe().data, std::array{std::string("train"), job.recipe().evaluate.split})) return kExitStopped;
     return Trainer(std::move(job), registry, arguments.options, runtime).run();
   });
 }

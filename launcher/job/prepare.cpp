@@ -8,6 +8,7 @@
 
 #include "launcher/job/together.h"
 #include "launcher/report/progress.h"
+#include "launcher/train/stop_signal.h"
 #include "recipes/registry.h"
 
 namespace tessera::launcher {
@@ -15,7 +16,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-void prepare_split(const config::DataBlock& data, const std::string& split) {
+bool prepare_split(const config::DataBlock& data, const std::string& split) {
   Progress progress(true);
   const auto started = Clock::now();
   data::PrepareObserver observer;
@@ -26,16 +27,22 @@ void prepare_split(const config::DataBlock& data, const std::string& split) {
     const double rest_s = done > 0 ? so_far_s / static_cast<double>(done) * static_cast<double>(all - done) : -1.0;
     progress.update(fmt::format("indexing split {}: {} of {} shards, ETA {}", split, done, all, clock_text(rest_s)));
   };
-  recipes::prepare_dataset(data, split, observer);
+  observer.stop = stop_requested;
+  if (recipes::prepare_dataset(data, split, observer)) return true;
+  progress.line("stopped while indexing shards; run the same command again to go on");
+  return false;
 }
 
 }  // namespace
 
-void prepare_data(distributed::Runtime& runtime, const config::DataBlock& data, std::span<const std::string> splits) {
+bool prepare_data(distributed::Runtime& runtime, const config::DataBlock& data, std::span<const std::string> splits) {
   runtime.set_phase("preparation of the data");
+  std::vector<int64_t> ready = {1};
   on_rank_0(runtime, [&] {
-    for (const std::string& split : std::set<std::string>(splits.begin(), splits.end())) prepare_split(data, split);
+    for (const std::string& split : std::set<std::string>(splits.begin(), splits.end())) ready[0] = ready[0] && prepare_split(data, split);
   });
+  runtime.world().broadcast(ready, 0, distributed::ReadyEvent::now(), "prepared data").wait();
+  return ready[0] == 1;
 }
 
 }  // namespace tessera::launcher

@@ -10,7 +10,7 @@
 namespace tessera::launcher {
 
 /// Collective, before data sets are opened. Rank 0 makes what the splits need on disk (indexes of shards) and shows how far it is; the others wait.
-/// Throws AgreedError.
-void prepare_data(distributed::Runtime& runtime, const config::DataBlock& data, std::span<const std::string> splits);
+/// False where a signal (stop_signal.h) stopped it: what is made stays. Throws AgreedError.
+bool prepare_data(distributed::Runtime& runtime, const config::DataBlock& data, std::span<const std::string> splits);
 
 }  // namespace tessera::launcher

@@ -10,12 +10,14 @@ std::span<const float> numbers_of(const Tensor& flat, const nn::FlatSlot& slot) 
 
 }  // namespace
 
-ModelReport::ModelReport(const config::EvaluateConfig& config, std::shared_ptr<const data::Dataset> dataset)
-    : samples_(std::move(dataset), config.sample_images), histograms_(config.histograms) {}
+ModelReport::ModelReport(const config::Recipe& recipe, std::shared_ptr<const data::Dataset> dataset)
+    : samples_(std::move(dataset), recipe.evaluate.sample_images),
+      histograms_(recipe.evaluate.histograms),
+      precision_(ops::precision_from(recipe.precision.compute)) {}
 
 void ModelReport::write(EventWriter& events, int64_t step, Task& task, const nn::FlatParameters& parameters, double gradient_weight) const {
   if (!samples_.empty()) {
-    if (const auto drawing = samples_.draw(task)) {
+    if (const auto drawing = samples_.draw(task, precision_)) {
       events.image("samples/images", step, drawing->picture);
       events.text("samples/predictions", step, drawing->markdown);
     }

@@ -102,8 +102,8 @@ std::string SampleSheet::name_of(int64_t label) const {
   return label >= 0 && label < static_cast<int64_t>(names.size()) ? names[static_cast<size_t>(label)] : std::to_string(label);
 }
 
-std::optional<SampleSheet::Drawing> SampleSheet::draw(Task& task) const {
-  nn::ForwardContext context(false, 0, 0, 0);
+std::optional<SampleSheet::Drawing> SampleSheet::draw(Task& task, nn::Precision precision) const {
+  nn::ForwardContext context(false, 0, 0, 0, precision);
   Metrics unused(task.metric_names());
   const Tensor outputs = contiguous(task.evaluate(batch_, context, unused));
   if (outputs.dtype() != DType::f32 || outputs.shape().dims() != 2 || outputs.shape()[0] != batch_.samples) return std::nullopt;

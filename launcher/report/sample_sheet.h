@@ -25,7 +25,7 @@ class SampleSheet {
     std::string markdown;  ///< a table: sample, class, what the model says, how sure it is
   };
   /// Runs the model on the samples, without a tape; nothing where its outputs are no scores of classes.
-  std::optional<Drawing> draw(Task& task) const;
+  std::optional<Drawing> draw(Task& task, nn::Precision precision = nn::Precision::f32) const;
 
  private:
   void read(int64_t count);

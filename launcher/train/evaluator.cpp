@@ -3,8 +3,9 @@
 
 #include <fmt/core.h>
 
-#include <cstring>
+#include <algorithm>
 
+#include "core/data/chunks.h"
 #include "core/data/loader.h"
 #include "launcher/job/together.h"
 
@@ -56,60 +57,113 @@ Evaluator::Evaluator(const config::Recipe& recipe, std::shared_ptr<const data::D
       workers_(static_cast<int>(recipe.data.workers)),
       prefetch_(static_cast<int>(recipe.data.prefetch_quanta)),
       on_error_(on_error_of(recipe.data)),
-      seed_(static_cast<uint64_t>(recipe.run.seed)) {}
-
-void Evaluator::count_classes(const Tensor& scores, const Tensor& targets, std::optional<ClassCounts>& counts) const {
-  if (!counts) counts.emplace(scores.shape()[1], scores.shape()[1] <= matrix_classes_);
-  counts->add_rows(scores, targets);
-}
+      seed_(static_cast<uint64_t>(recipe.run.seed)),
+      precision_(ops::precision_from(recipe.precision.compute)) {}
 
 /// A rank without chunks learns the number of classes from the others.
 void Evaluator::sum_classes(std::optional<ClassCounts>& counts) const {
   std::vector<int64_t> classes = {counts ? counts->classes() : 0};
   runtime_.world().all_reduce(classes, classes, ReduceOp::max, ReadyEvent::now(), "number of classes").wait();
-  if (!counts) counts.emplace(classes[0], classes[0] <= matrix_classes_);
+  if (!counts) counts = no_counts(classes[0]);
   runtime_.world().all_reduce(counts->words(), counts->words(), ReduceOp::sum, ReadyEvent::now(), "classes of samples").wait();
 }
 
-Evaluator::Result Evaluator::run(Task& task, bool keep_predictions, const std::function<void(int64_t, int64_t)>& progress) {
-  Result result{Metrics(task.metric_names()), {}, {}, 0};
-  Predictions predictions;
-  const auto failed = error_of([&] {
-    data::EvaluationLoader loader(dataset_, chunk_samples_, runtime_.size(), runtime_.rank(), {workers_, prefetch_}, on_error_);
-    int64_t done = 0;
-    while (const auto batch = loader.next()) {
-      skipped_log_.add(batch->skipped);
-      result.skipped_samples += static_cast<int64_t>(batch->skipped.size());
-      runtime_.set_phase("evaluation of chunk " + std::to_string(batch->quantum));
-      nn::ForwardContext context(false, seed_, 0, batch->quantum);
-      const Tensor outputs = task.evaluate(*batch, context, result.metrics);
-      if (task.classifies()) count_classes(outputs, batch->at(data::kTargets), result.classes);
-      if (keep_predictions) {
-        place(outputs, batch->first_position, samples(), predictions.outputs);
-        place(batch->at(data::kTargets), batch->first_position, samples(), predictions.targets);
+std::vector<int64_t> Evaluator::chunks_left(const EvaluationOptions& options, Sums& sums) {
+  const data::Chunks chunks{samples(), chunk_samples_};
+  std::vector<int64_t> done(static_cast<size_t>(chunks.count()), 0);
+  if (options.log) {
+    on_rank_0(runtime_, [&] {
+      for (const DoneChunk& chunk : options.log->read()) {
+        add(chunk, sums);
+        done.at(static_cast<size_t>(chunk.chunk)) = 1;
       }
-      done += batch->samples;
-      if (progress) progress(done, samples());
-    }
-  });
+    });
+    done.push_back(sums.done_samples);
+    runtime_.world().broadcast(done, 0, ReadyEvent::now(), "chunks that are done").wait();
+    sums.done_samples = done.back();
+    done.pop_back();
+  }
+  std::vector<int64_t> mine;
+  int64_t number = 0;
+  for (int64_t chunk = 0; chunk < chunks.count(); ++chunk) {
+    if (done[static_cast<size_t>(chunk)] == 0 && number++ % runtime_.size() == runtime_.rank()) mine.push_back(chunk);
+  }
+  return mine;
+}
+
+void Evaluator::add(const DoneChunk& done, Sums& sums) const {
+  TESSERA_ASSERT(done.words.size() == sums.words.size(), "a chunk of an evaluation has other metrics");
+  for (size_t i = 0; i < done.words.size(); ++i) sums.words[i] += done.words[i];
+  sums.skipped_samples += done.skipped_samples;
+  sums.done_samples += done.samples;
+  if (done.classes.classes() > 0) {
+    if (!sums.classes) sums.classes = no_counts(done.classes.classes());
+    sums.classes->add(done.classes);
+  }
+  if (!done.outputs.defined()) return;
+  place(done.outputs, done.chunk * chunk_samples_, samples(), sums.predictions.outputs);
+  place(done.targets, done.chunk * chunk_samples_, samples(), sums.predictions.targets);
+}
+
+DoneChunk Evaluator::run_chunk(Task& task, const data::Batch& batch, bool keep_predictions) {
+  runtime_.set_phase("evaluation of chunk " + std::to_string(batch.quantum));
+  skipped_log_.add(batch.skipped);
+  Metrics metrics(task.metric_names());
+  nn::ForwardContext context(false, seed_, 0, batch.quantum, precision_);
+  const Tensor outputs = task.evaluate(batch, context, metrics);
+  DoneChunk done{batch.quantum, batch.samples, static_cast<int64_t>(batch.skipped.size()), metrics.words(), {}, {}, {}};
+  if (task.classifies()) {
+    done.classes = no_counts(outputs.shape()[1]);
+    done.classes.add_rows(outputs, batch.at(data::kTargets));
+  }
+  if (keep_predictions) done.outputs = outputs, done.targets = batch.at(data::kTargets);
+  return done;
+}
+
+void Evaluator::run_chunks(Task& task, const std::vector<int64_t>& chunks, const EvaluationOptions& options, Sums& sums) {
+  data::EvaluationLoader loader(dataset_, chunk_samples_, chunks, {workers_, prefetch_}, on_error_);
+  const int64_t done_before = sums.done_samples;
+  int64_t done_here = 0;
+  while (!(sums.stopped = options.stop && options.stop())) {
+    const auto batch = loader.next();
+    if (!batch) break;
+    const DoneChunk done = run_chunk(task, *batch, options.keep_predictions);
+    add(done, sums);
+    if (options.log) options.log->add(done);
+    done_here += done.samples;
+    if (options.progress) options.progress(std::min(samples(), done_before + done_here * runtime_.size()));
+  }
+}
+
+Evaluator::Result Evaluator::run(Task& task, const EvaluationOptions& options) {
+  Result result{Metrics(task.metric_names()), {}, {}, 0, false};
+  Sums sums;
+  sums.words = result.metrics.words();
+  const std::vector<int64_t> chunks = chunks_left(options, sums);
+  const auto failed = error_of([&] { run_chunks(task, chunks, options, sums); });
   if (const auto error = runtime_.agree(failed)) throw AgreedError(*error);
-  std::vector<int64_t> words = result.metrics.words();
-  words.push_back(result.skipped_samples);
+  std::vector<int64_t> words = sums.words;
+  words.insert(words.end(), {sums.skipped_samples, sums.stopped ? 1 : 0});
   runtime_.world().all_reduce(words, words, ReduceOp::sum, ReadyEvent::now(), "evaluation sums").wait();
-  result.skipped_samples = words.back();
-  words.pop_back();
+  result.stopped = words.back() > 0;
+  if (result.stopped) return result;
+  result.skipped_samples = words[words.size() - 2];
+  words.resize(words.size() - 2);
   result.metrics.set_words(words);
-  if (task.classifies()) sum_classes(result.classes);
+  if (task.classifies()) {
+    sum_classes(sums.classes);
+    result.classes = std::move(sums.classes);
+  }
   if (result.skipped_samples > 0 && result.metrics.weight(0) == 0.0) {
     throw AgreedError(Error(ErrorKind::data, fmt::format("no sample of the split counts: {} could not be read", result.skipped_samples), "data.on_error",
                             "look at the samples that were named before; a disk or folder may be gone"));
   }
-  if (keep_predictions) {
-    for (Tensor* tensor : {&predictions.outputs, &predictions.targets}) {
+  if (options.keep_predictions) {
+    for (Tensor* tensor : {&sums.predictions.outputs, &sums.predictions.targets}) {
       agree_on_shape(runtime_, *tensor);
       merge_rows(runtime_, *tensor, "predictions");
     }
-    result.predictions = predictions;
+    result.predictions = sums.predictions;
   }
   return result;
 }

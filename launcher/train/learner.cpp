@@ -48,6 +48,7 @@ Learner::Learner(const config::Recipe& recipe, std::unique_ptr<Task> task, int64
       learning_rate_(recipe.optimizer.learning_rate),
       clip_norm_(recipe.optimizer.clip_norm),
       seed_(static_cast<uint64_t>(recipe.run.seed)),
+      precision_(ops::precision_from(recipe.precision.compute)),
       recompute_blocks_(recipe.memory.recompute == "block") {
   if (recipe.ema.decay) average_.emplace(parameters_, *recipe.ema.decay);
 }
@@ -97,7 +98,7 @@ Learner::Pass Learner::run_pass(int64_t step, int64_t pass_number, const std::ve
 
 void Learner::run_quantum(int64_t step, int64_t quantum, const data::Batch& batch, Pass& pass) {
   runtime_.set_phase(fmt::format("forward of quantum {}", quantum));
-  nn::ForwardContext context(true, seed_, step, quantum);
+  nn::ForwardContext context(true, seed_, step, quantum, precision_);
   if (recompute_blocks_) context.recompute_blocks();
   const QuantumLoss loss = forward(batch, context, pass.metrics);
   pass.weight.add(loss.weight);
@@ -183,7 +184,7 @@ void Learner::diagnose_quantum(int64_t step, int64_t quantum, const data::Batch&
     if (tensor.dtype() == DType::f32 && !ops::all_finite(tensor)) fail("tensor '" + name + "' of the data");
   }
   Pass pass{Metrics(task_->metric_names()), {}, 0, {}};
-  nn::ForwardContext context(true, seed_, step, quantum);
+  nn::ForwardContext context(true, seed_, step, quantum, precision_);
   context.check_outputs();
   const QuantumLoss loss = task_->train(batch, context, pass.metrics);
   if (!ops::all_finite(loss.loss_sum.value())) fail("the loss");

@@ -91,6 +91,7 @@ class Learner {
   double learning_rate_;
   std::optional<double> clip_norm_;
   uint64_t seed_;
+  nn::Precision precision_;
   bool recompute_blocks_;
 };
 

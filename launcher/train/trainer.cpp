@@ -5,7 +5,6 @@
 #include <sys/resource.h>
 
 #include <algorithm>
-#include <array>
 
 #include "core/base/profiler.h"
 #include "core/checkpoint/export.h"
@@ -17,7 +16,6 @@
 #include "core/data/dealing.h"
 #include "core/data/sampler.h"
 #include "distributed/affinity.h"
-#include "launcher/job/prepare.h"
 #include "launcher/job/together.h"
 #include "launcher/report/confusion_picture.h"
 #include "launcher/report/summary.h"
@@ -58,7 +56,6 @@ Trainer::Trainer(Job job, const config::KindRegistry& registry, const TrainOptio
     const auto folder = options.profile->empty() ? folder_.path() / "profile" : std::filesystem::path(*options.profile);
     profile_ = std::make_unique<ProfileReport>(folder, options.profile_steps, runtime_);
   }
-  prepare_data(runtime_, recipe().data, std::array{std::string("train"), recipe().evaluate.split});
   together(runtime_, [&] { build(); });
   on_rank_0(runtime_, [&] { checkpoint::remove_leftovers(folder_.checkpoints()); });
   restore(options, registry);
@@ -292,7 +289,7 @@ void Trainer::report_classes(const std::string& kind, const ClassCounts& counts)
 void Trainer::report_model() {
   runtime_.set_phase("report");
   const auto failed = error_of([&] {
-    if (!model_report_) model_report_ = std::make_unique<ModelReport>(recipe().evaluate, evaluation_data_);
+    if (!model_report_) model_report_ = std::make_unique<ModelReport>(recipe(), evaluation_data_);
     model_report_->write(reporter_->events(), steps_done_, learner_->task(), learner_->parameters(), last_weight_);
   });
   if (!failed) return;

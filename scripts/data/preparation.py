@@ -4,8 +4,10 @@
 import contextlib
 import hashlib
 import io
+import multiprocessing
 import os
 import pathlib
+import signal
 import sys
 import tarfile
 import time
@@ -15,8 +17,14 @@ class Failure(Exception):
     """Ends a script with one line."""
 
 
+def interrupt(*_):
+    raise KeyboardInterrupt
+
+
 @contextlib.contextmanager
 def one_line_errors():
+    """SIGTERM ends a script as an interrupt does."""
+    signal.signal(signal.SIGTERM, interrupt)
     try:
         yield
     except (Failure, OSError, tarfile.TarError) as error:
@@ -24,6 +32,16 @@ def one_line_errors():
         sys.exit(f"{pathlib.Path(sys.argv[0]).name}: error: {text}")
     except KeyboardInterrupt:
         sys.exit(f"{pathlib.Path(sys.argv[0]).name}: stopped; run the same command again to go on")
+
+
+def wait_for_the_end():
+    """In a worker: an interrupt from the terminal reaches all processes, and the first one ends the others."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def workers(jobs):
+    return multiprocessing.Pool(jobs, wait_for_the_end)
 
 
 class Progress:

@@ -45,14 +45,14 @@ def compare_case(case, arguments, parts):
     return acceptance, targets
 
 
-def compare_architecture(case, arguments):
+def compare_architecture(case, arguments, open_gates):
     with tempfile.TemporaryDirectory(prefix="tessera_compare_") as scratch:
-        weights, file = case.weights(arguments.open_gates), pathlib.Path(scratch) / "weights.safetensors"
+        weights, file = case.weights(open_gates), pathlib.Path(scratch) / "weights.safetensors"
         save_file(weights, file)
         samples = arguments.batch or case.accuracy_samples
         data = case.formula_data(accuracy_of_architectures.PASSES * samples)
         with Ours(arguments.driver, case.recipe(samples, arguments.threads), data, file) as ours:
-            return [(case.name, *line) for line in accuracy_of_architectures.compare(case, ours, weights)]
+            return [(case.name, *line) for line in accuracy_of_architectures.compare(case, ours, weights, file, open_gates)]
 
 
 def print_results(acceptance, targets):
@@ -73,8 +73,6 @@ def parse():
                         "CIFAR-10's binary files); needs --model; default: a fixed formula")
     parser.add_argument("--weights", type=pathlib.Path, help="safetensors file to begin with; needs --model; default: our initialiser")
     parser.add_argument("--batch", type=int, help="samples of a step (default: the model's own)")
-    parser.add_argument("--open-gates", action="store_true", help="of image classifiers: weights with which no ReLU behind a batch norm is near a decision, so that "
-                        "gradients of two right programs agree closely")
     parser.add_argument("--threads", type=int, default=1, help="of both sides (default: 1)")
     parser.add_argument("--rounds", type=int, default=5, help="turns of each contestant in timings (default: 5)")
     arguments = parser.parse_args()
@@ -97,7 +95,8 @@ def main():
             targets += more_targets
     for case in ARCHITECTURE_CASES:
         if "numbers" in parts and arguments.model in (case.name, "architectures"):
-            acceptance += compare_architecture(case, arguments)
+            for open_gates in (False, True) if case.has_norms else (False,):
+                acceptance += compare_architecture(case, arguments, open_gates)
     if "tape" in parts:
         torch.set_num_threads(1)
         targets.append(("tape", *speed.compare_tape(arguments.tape_bench, arguments.rounds)))

@@ -127,10 +127,10 @@ void Driver::pass(int64_t step, const std::string& path) {
   Metrics metrics(task->metric_names());
   const Tensor logits = [&] {
     const autograd::NoGrad no_grad;
-    nn::ForwardContext context(true, seed, step, 0);
+    nn::ForwardContext context(true, seed, step, 0, ops::precision_from(recipe().precision.compute));
     return task->model()(autograd::Variable(batch.at(data::kInputs)), context).value();
   }();
-  nn::ForwardContext context(true, seed, step, 0);
+  nn::ForwardContext context(true, seed, step, 0, ops::precision_from(recipe().precision.compute));
   const QuantumLoss loss = task->train(batch, context, metrics);
   autograd::Engine().backward(loss.loss_sum, weights.parameters.leaves());
   std::vector<std::pair<std::string, Tensor>> results = {{"logits", logits}};
@@ -144,7 +144,7 @@ void Driver::pass(int64_t step, const std::string& path) {
 void Driver::evaluate(int64_t step, const std::string& path) {
   const auto task = recipes::make_task(recipe());
   const Weights weights(recipe(), task->model());
-  nn::ForwardContext context(false, static_cast<uint64_t>(recipe().run.seed), step, 0);
+  nn::ForwardContext context(false, static_cast<uint64_t>(recipe().run.seed), step, 0, ops::precision_from(recipe().precision.compute));
   Metrics metrics(task->metric_names());
   write_tensors(path, {{"logits", task->evaluate(loader_->load(step, 0), context, metrics)}});
 }

@@ -103,6 +103,10 @@ class ArchitectureCase:
         return architectures.formula_weights(self.build_empty(), open_gates)
 
     @property
+    def has_norms(self):
+        return any(name.endswith("running_mean") for name in architectures.state_of(self.build_empty()))
+
+    @property
     def accuracy_samples(self):
         return self.architecture.samples
 

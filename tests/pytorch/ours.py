@@ -20,12 +20,18 @@ class Ours(DriverProcess):
 
     def tensors(self, *words):
         """The tensors of a command that writes a file."""
+        return load(self.file(*words).read_bytes())
+
+    def file(self, *words):
         path = self.folder / "answer.safetensors"
         self.ask(*words, path)
-        return load(path.read_bytes())
+        return path
 
     def weights(self):
         return self.tensors("weights")
+
+    def weights_file(self):
+        return self.file("weights")
 
     def batches(self, steps):
         """[(inputs, targets)] of the first steps."""

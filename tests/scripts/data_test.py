@@ -5,12 +5,15 @@
 import hashlib
 import importlib.util
 import io
+import os
 import pathlib
+import signal
 import struct
 import subprocess
 import sys
 import tarfile
 import tempfile
+import time
 import unittest
 import zipfile
 import zlib
@@ -129,6 +132,26 @@ class Imagenet(DataScripts):
         self.assertIn("1 of them written now", self.succeed("imagenet", *self.arguments()))
         self.assertEqual(kept.stat().st_mtime_ns, before)
         self.assertEqual(lost.read_bytes(), bytes_before)
+
+    def test_a_stopped_run_goes_on_where_it_was(self):
+        """An interrupt from the terminal reaches the script's workers, too; SIGTERM does not. Both end with one line, and no process stays."""
+        self.images = {synset: {f"{synset}_{i}.JPEG": png(i % 256) for i in range(500)} for synset in SYNSETS}
+        self.write_train()
+        arguments = self.arguments(**{"expect-train": 1500, "shard-samples": 1})
+        shards = self.folder / "out"
+        made = 0
+        for to_all, number in ((True, signal.SIGINT), (False, signal.SIGTERM)):
+            script = subprocess.Popen([SCRIPTS / "imagenet", *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
+            deadline = time.monotonic() + 60
+            while len(list(shards.glob("imagenet-train-*.tar"))) <= made and script.poll() is None and time.monotonic() < deadline:
+                time.sleep(0.001)
+            (os.killpg if to_all else os.kill)(script.pid, number)
+            _, error = script.communicate(timeout=60)  # ends only when the workers have, since they hold the pipes
+            made = len(list(shards.glob("imagenet-train-*.tar")))
+            self.assertEqual(error, "imagenet: stopped; run the same command again to go on\n")
+            self.assertEqual(script.returncode, 1)
+            self.assertLess(made, 1500)
+        self.assertIn(f"{1500 - made} of them written now", self.succeed("imagenet", *arguments))
 
     def test_counts_are_checked(self):
         self.refused("it has 12 images, not 13", "imagenet", *self.arguments(**{"expect-train": 13}))

@@ -3,6 +3,7 @@
 """Training on image files: class folders and tar shards of the same images give the same weights on any number of ranks, also with samples that are
 skipped, mixed or balanced, and after a stop; bad shards and bad images are refused with one line that names them."""
 
+import pathlib
 import signal
 
 import datasets
@@ -47,6 +48,31 @@ class Images(harness.SystemCase):
         self.assertIn(job.wait().status, (STOPPED, DONE))
         self.assertEqual(self.train(recipe, "stopped", ranks=3), calm)
         self.assertEqual(self.metrics("stopped"), self.metrics("calm"))
+
+    def test_every_augmentation_with_an_average_after_a_kill(self):
+        """The whole way of a photo, JPEG files of several kinds among them, into a model with batch norms; killed within an epoch."""
+        golden = datasets.read_safetensors(pathlib.Path(__file__).resolve().parents[1] / "golden" / "images.safetensors")
+        files = [bytes(data) for name, (_, _, data) in sorted(golden.items()) if name.startswith("file/") and name.endswith((".jpeg", "RGB.png"))]
+        samples = [(f"{i:04}", files[i % len(files)], i * 7 % datasets.CLASSES) for i in range(60)]
+        for number in range(3):
+            datasets.write_shard(self.shards / f"train-{number}.tar", samples[20 * number:20 * number + 20])
+        recipe = self.images("webdataset", {
+            "data": {"size": [24, 24], "resize": 28, "interpolation": "bicubic", "color_jitter": {"brightness": 0.4, "contrast": 0.4, "saturation": 0.4, "hue": 0.1},
+                     "rand_augment": {"operations": 2}, "erasing": {"probability": 0.5}},
+            "model": {"kind": "cifar_resnet", "depth": 8, "classes": datasets.CLASSES}, "task": {"mixup": 0.2, "cutmix": 1.0}, "ema": {"decay": 0.9},
+            "batch": {"global_samples": 16, "micro_samples": 4}, "train": {"steps": 40}, "checkpoint": {"every_steps": 2}})
+        results = {self.train(recipe, f"calm_{ranks}", ranks=ranks) for ranks in (1, 2, 4)}
+        self.assertEqual(len(results), 1, results)
+        job = self.start("train", recipe, "--out", self.out("killed"), ranks=2)
+        job.until_all_ranks(2)
+        job.until(lambda: (self.out("killed") / "checkpoints" / "step_00000006").exists(), "a checkpoint within an epoch")
+        harness.send(job.ranks()[1], signal.SIGKILL)
+        self.assertNotEqual(job.wait().status, DONE)
+        self.assertEqual(self.train(recipe, "killed", ranks=3), results.pop())
+        self.assertEqual(self.metrics("killed"), self.metrics("calm_1"))
+        for out in ("calm_1", "killed"):
+            self.assertEqual(self.run_tessera("checkpoint", "export", self.out(out), self.out(f"{out}.safetensors"), "--ema").status, DONE)
+        self.assertEqual(self.out("killed.safetensors").read_bytes(), self.out("calm_1.safetensors").read_bytes())
 
     def test_a_broken_image_stops_the_run_with_its_name(self):
         self.broken("0030", lambda image: image[:100])

@@ -123,7 +123,7 @@ TEST(Recipe, RulesOfRenamingAreRegularExpressions) {
 
 TEST(Recipe, WhatThisBuildHasNotIsSaid) {
   expect_bad({"device=cuda"}, {"--set device=cuda", "device is cuda", "no CUDA", "cpu"});
-  expect_bad({"precision.compute=bf16"}, {"precision.compute is bf16", "f32 only"});
+  expect_bad({"precision.compute=f16"}, {"precision.compute is f16", "set precision.compute to f32 or bf16"});
   expect_bad({"mesh.tensor=2"}, {"--set mesh.tensor=2", "mesh.tensor is 2", "set it to 1"});
   expect_bad({"mesh.shard=-1"}, {"mesh.shard is -1"});
   expect_bad({"mesh.data=0"}, {"mesh.data is 0", "-1"});

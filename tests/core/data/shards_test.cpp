@@ -120,7 +120,8 @@ struct Said {
   PrepareObserver observer{[this](const std::string& line) { lines.push_back(line); }, [this](int64_t d, int64_t a) {
                              done = d;
                              all = a;
-                           }};
+                           },
+                           [] { return false; }};
 };
 
 TEST_F(Shards, IndexesAreMadeOnceAndAnewWhereTheyDoNotFit) {
@@ -153,6 +154,23 @@ TEST_F(Shards, ABadShardEndsTheIndexingAndTheOthersIndexesStay) {
   const std::vector<fs::path> shards = {write("a.tar", sample("1", "i", 0)), write("b.tar", tar_member("1.jpg", "i"))};
   expect_in("b.tar:1.jpg", message_of([&] { index_shards(shards, {}, {}); }));
   EXPECT_TRUE(find_index(shards[0], index_file(shards[0], {})).index);
+}
+
+TEST_F(Shards, AnIndexingThatIsStoppedGoesOnWhereItWas) {
+  std::vector<fs::path> shards;
+  for (int i = 0; i < 200; ++i) shards.push_back(write("s" + std::to_string(i) + ".tar", sample("1", "image", i)));
+  PrepareObserver impatient;
+  impatient.stop = [] { return true; };
+  const bool all = index_shards(shards, {}, impatient);
+  std::vector<std::pair<fs::path, fs::file_time_type>> made;
+  for (const fs::path& shard : shards) {
+    const fs::path index = index_file(shard, {});
+    if (fs::exists(index)) made.emplace_back(index, fs::last_write_time(index));
+  }
+  EXPECT_EQ(all, made.size() == shards.size());
+  EXPECT_TRUE(index_shards(shards, {}, {}));
+  for (const fs::path& shard : shards) ASSERT_TRUE(find_index(shard, index_file(shard, {})).index) << shard;
+  for (const auto& [index, time] : made) EXPECT_EQ(fs::last_write_time(index), time) << "what a stopped run made is kept";
 }
 
 TEST_F(Shards, ACacheFolderTellsShardsOfOneNameApart) {

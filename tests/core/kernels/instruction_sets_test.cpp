@@ -71,6 +71,7 @@ std::vector<Tensor> run(const InstructionSet& tables) {
     tables.elementwise.unary_forward(static_cast<UnaryOp>(op), {kElements, {}, px, add(out, kElements)});
     tables.elementwise.unary_backward(static_cast<UnaryOp>(op), {kElements, {}, px, pdy, add(out, kElements)});
   }
+  tables.elementwise.round_to_bf16({kElements, px, add(out, kElements)});
   for (const bool logarithm : {false, true}) {
     float* y = add(out, kElements);
     tables.softmax.forward({kRows, kColumns, logarithm, px, y});

@@ -122,11 +122,11 @@ const void* packed_weight(const Plan& plan, const ConvolutionGeometry& geometry,
   if (!plan.reorder) return weight;
   PackedWeight::Entry* entry = nullptr;
   for (auto& candidate : packed.entries) {
-    if (candidate.for_backward == for_backward && candidate.geometry == geometry) entry = &candidate;
+    if (candidate.for_backward == for_backward && candidate.weight == weight && candidate.geometry == geometry) entry = &candidate;
   }
   if (!entry) {
     if (packed.entries.size() == kPackedLayouts) packed.entries.erase(packed.entries.begin());
-    entry = &packed.entries.emplace_back(PackedWeight::Entry{geometry, for_backward, 0, workspace(plan.weight)});
+    entry = &packed.entries.emplace_back(PackedWeight::Entry{geometry, for_backward, weight, 0, workspace(plan.weight)});
   }
   if (entry->version != version) {
     run_reorder(plan, plan.plain_weight, weight, plan.weight, entry->packed.bytes());

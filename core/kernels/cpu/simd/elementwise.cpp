@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/kernels/elementwise.h"
 
+#include <bit>
+
 #include "core/kernels/cpu/simd/activations.h"
 #include "core/kernels/cpu/simd/parallel.h"
 #include "core/kernels/cpu/simd/philox.h"
@@ -110,10 +112,27 @@ void gated_backward(const GatedBackward& args) {
   });
 }
 
+/// Half of what is cut off, less one where the last bit that stays is even, carries into it; a NaN must not overflow to infinity.
+float nearest_bf16(float x) {
+  constexpr uint32_t kHigh = 0xffff0000u, kQuiet = 0x00400000u;
+  const auto bits = std::bit_cast<uint32_t>(x);
+  const uint32_t rounded = bits + 0x7fffu + ((bits >> 16) & 1u);
+  return std::bit_cast<float>((x != x ? bits | kQuiet : rounded) & kHigh);
+}
+
+void round_to_bf16(const RoundToBf16& args) {
+  parallel_ranges(args.elements, [&](int64_t begin, int64_t end) {
+    const float* x = args.x;
+    float* y = args.y;
+#pragma GCC ivdep
+    for (int64_t i = begin; i < end; ++i) y[i] = nearest_bf16(x[i]);
+  });
+}
+
 }  // namespace
 
 ElementwiseKernels elementwise_kernels() {
-  return {unary_forward, unary_backward, dropout_forward, dropout_backward, add, gated_forward, gated_backward};
+  return {unary_forward, unary_backward, dropout_forward, dropout_backward, add, gated_forward, gated_backward, round_to_bf16};
 }
 
 TESSERA_ISA_END
