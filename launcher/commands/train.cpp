@@ -64,7 +64,7 @@ void compare_platforms(distributed::Runtime& runtime) {
 
 int train(const TrainArguments& arguments) {
   catch_stop_signals();
-  return run_on_all_ranks([&](distributed::Runtime& runtime) {
+  return run_on_all_ranks([&](distributed::Runtime& runtime) -> int {
     const config::KindRegistry registry = recipes::make_registry();
     Job job = load_on_all_ranks(arguments, registry, runtime);
     compare_platforms(runtime);
