@@ -56,7 +56,8 @@ class Evaluate(harness.SystemCase):
             self.assertGreater(len(self.partial()), kept)
             kept = len(self.partial())
         self.interrupted("other", 3, lambda job: [harness.send(pid, signal.SIGKILL) for pid in job.ranks().values()])
-        self.partial()[0].open("ab").write(b"torn")
+        with self.partial()[0].open("ab") as file:
+            file.write(b"torn")
         self.assertEqual(self.result(self.run_tessera(*self.arguments("other"), ranks=2)), calm)
         self.assertEqual(self.out("other").read_bytes(), self.out("calm").read_bytes())
         self.assertEqual(self.partial(), [])
