@@ -62,6 +62,30 @@ void run_resampling(const InstructionSet& tables, const float* x, std::vector<Te
   }
 }
 
+void run_row_norms(const InstructionSet& tables, const float* x, const float* dy, const float* weight, std::vector<Tensor>& out) {
+  constexpr int64_t kElements = kRows * kColumns;
+  for (const float* residual : {static_cast<const float*>(nullptr), dy}) {
+    float *sum = residual ? add(out, kElements) : nullptr, *mean = add(out, kRows), *inverse = add(out, kRows);
+    tables.normalisation.layer_norm_forward({kRows, kColumns, 1e-5f, x, residual, sum, weight, weight, add(out, kElements), mean, inverse});
+    tables.normalisation.layer_norm_backward({kRows, kColumns, x, dy, weight, mean, inverse, residual, add(out, kElements), add(out, kColumns),
+                                              add(out, kColumns), add(out, 4 * kColumns)});
+    inverse = add(out, kRows);
+    tables.normalisation.rms_norm_forward({kRows, kColumns, 1e-5f, x, residual, sum, weight, add(out, kElements), inverse});
+    tables.normalisation.rms_norm_backward(
+        {kRows, kColumns, x, dy, weight, inverse, residual, add(out, kElements), add(out, kColumns), add(out, 2 * kColumns)});
+  }
+}
+
+/// A row is a head of its own; scores and their sums are left out, being products.
+void run_gates(const InstructionSet& tables, const float* x, const float* dy, std::vector<Tensor>& out) {
+  constexpr int64_t kElements = kRows * kColumns, kWidth = kColumns / 2 * 2;
+  tables.elementwise.gated_forward({kElements, x, dy, add(out, kElements)});
+  tables.elementwise.gated_backward({kElements, x, dy, x, add(out, kElements), add(out, kElements)});
+  for (const RotaryPairs pairs : {RotaryPairs::halves, RotaryPairs::neighbours}) {
+    tables.rotary.rotate({1, kRows, 1, 1, kWidth, pairs, false, x, dy, add(out, kRows * kWidth)});
+  }
+}
+
 std::vector<Tensor> run(const InstructionSet& tables) {
   constexpr int64_t kElements = kRows * kColumns;
   const Tensor x = random_tensor({kElements}, 1), dy = random_tensor({kElements}, 2), weight = random_tensor({kColumns}, 3);
@@ -77,12 +101,8 @@ std::vector<Tensor> run(const InstructionSet& tables) {
     tables.softmax.forward({kRows, kColumns, logarithm, px, y});
     tables.softmax.backward({kRows, kColumns, logarithm, y, pdy, add(out, kElements)});
   }
-  float *mean = add(out, kRows), *inverse = add(out, kRows);
-  tables.normalisation.layer_norm_forward({kRows, kColumns, 1e-5f, px, pw, pw, add(out, kElements), mean, inverse});
-  tables.normalisation.layer_norm_backward(
-      {kRows, kColumns, px, pdy, pw, mean, inverse, add(out, kElements), add(out, kColumns), add(out, kColumns), add(out, 4 * kColumns)});
-  mean = add(out, 1);
-  inverse = add(out, 1);
+  run_row_norms(tables, px, pdy, pw, out);
+  float *mean = add(out, 1), *inverse = add(out, 1);
   tables.normalisation.group_norm_forward({1, kRows, kColumns, 1, 1e-5f, px, pw, pw, add(out, kElements), mean, inverse});
   tables.normalisation.group_norm_backward(
       {1, kRows, kColumns, 1, px, pdy, pw, mean, inverse, add(out, kElements), add(out, kColumns), add(out, kColumns), add(out, 2 * kColumns)});
@@ -94,6 +114,7 @@ std::vector<Tensor> run(const InstructionSet& tables) {
     tables.loss.element_backward(static_cast<ElementLoss>(loss), {kElements, kColumns, px, pdy, pw, 0.5f, pw, add(out, kElements)});
   }
   run_arithmetic(tables, px, pdy, out);
+  run_gates(tables, px, pdy, out);
   run_reductions(tables, px, out);
   run_resampling(tables, px, out);
   std::vector<int64_t> targets(kRows, 5);

@@ -30,7 +30,7 @@ float nearest(float x) {
   return std::bit_cast<float>(rest < 0x8000u ? below : above);
 }
 
-Tensor of(std::vector<float> values) { return Tensor::of<float>(values, {static_cast<int64_t>(values.size())}); }
+Tensor tensor_of(std::vector<float> values) { return Tensor::of<float>(values, {static_cast<int64_t>(values.size())}); }
 
 void expect_equal(const Tensor& a, const Tensor& b) {
   ASSERT_EQ(a.shape(), b.shape());
@@ -45,7 +45,7 @@ TEST(Bf16, RoundsToNearestTiesToEven) {
   }
   const Tensor random = test::random_tensor({1001}, 5);
   values.insert(values.end(), random.data<float>(), random.data<float>() + random.elements());
-  const Tensor rounded = ops::rounded(of(values), Precision::bf16);
+  const Tensor rounded = ops::rounded(tensor_of(values), Precision::bf16);
   for (size_t i = 0; i < values.size(); ++i) {
     EXPECT_EQ(std::bit_cast<uint32_t>(rounded.data<float>()[i]), std::bit_cast<uint32_t>(nearest(values[i]))) << values[i];
   }
@@ -53,7 +53,7 @@ TEST(Bf16, RoundsToNearestTiesToEven) {
 
 TEST(Bf16, WhatIsTooLargeBecomesInfinityAndNanStaysNan) {
   const float nans[] = {std::bit_cast<float>(0x7f800001u), std::bit_cast<float>(0x7fffffffu), std::bit_cast<float>(0xffffffffu)};
-  const Tensor rounded = ops::rounded(of({std::numeric_limits<float>::max(), -std::numeric_limits<float>::max(), nans[0], nans[1], nans[2]}), Precision::bf16);
+  const Tensor rounded = ops::rounded(tensor_of({std::numeric_limits<float>::max(), -std::numeric_limits<float>::max(), nans[0], nans[1], nans[2]}), Precision::bf16);
   EXPECT_EQ(rounded.data<float>()[0], std::numeric_limits<float>::infinity());
   EXPECT_EQ(rounded.data<float>()[1], -std::numeric_limits<float>::infinity());
   for (int i = 2; i < 5; ++i) EXPECT_TRUE(std::isnan(rounded.data<float>()[i]));
