@@ -17,6 +17,12 @@ void RunConfig::declare(Fields& fields) {
   fields.add("threads", threads,
              {.doc = "threads of kernels, a rank; never derived from the machine", .minimum = 1, .maximum = 1024});
   fields.add("out", out, {.doc = "run folder that every host sees; runs/NAME when not given", .effect = Effect::free});
+  fields.add("peak_gflops", peak_gflops,
+             {.doc = "rate of matrix products of a rank's cores, the largest square of `tessera bench --only gemm`; with it, metrics hold the share that the model uses (mfu)",
+              .unit = "GFLOP/s",
+              .effect = Effect::free,
+              .above = 0,
+              .late = true});
 }
 
 void RenameRule::declare(Fields& fields) {

@@ -19,6 +19,7 @@ struct RunConfig {
   int64_t seed = 1;
   int64_t threads = 1;  ///< of kernels, a rank
   std::string out;      ///< resolve() fills in runs/NAME when it is not given
+  std::optional<double> peak_gflops;
   void declare(Fields& fields);
 };
 

@@ -5,6 +5,7 @@
 
 #include "core/autograd/engine.h"
 #include "core/base/error.h"
+#include "core/base/flops.h"
 
 namespace tessera::nn {
 namespace {
@@ -31,7 +32,7 @@ class RecomputeNode final : public autograd::Node {
   void backward(const Tensor& gradient) override {
     const auto input = wants(0) ? std::make_shared<BlockInput>() : nullptr;
     context_.repeat();
-    const Variable output = pass_(Variable(input_, input), context_);
+    const Variable output = again(input);
     autograd::Engine().backward(output, gradient);
     for (const auto& leaf : leaves_) {
       if (leaf) leaf->end_use();
@@ -42,6 +43,11 @@ class RecomputeNode final : public autograd::Node {
   }
 
  private:
+  Variable again(const std::shared_ptr<BlockInput>& input) {
+    const UncountedFlops uncounted;
+    return pass_(Variable(input_, input), context_);
+  }
+
   BlockPass pass_;
   Tensor input_;
   std::vector<std::shared_ptr<autograd::Leaf>> leaves_;

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "core/base/error.h"
+#include "core/base/flops.h"
 #include "core/kernels/kernels.h"
 #include "core/ops/checks.h"
 
@@ -29,6 +30,13 @@ struct Call {
   AttentionDropout dropout;
   Tensor lengths;
 };
+
+/// A product of all queries with all keys they see, or with their values. Backward has four of them, beside the one that is computed anew.
+double product_flops(const AttentionGeometry& g) {
+  const auto queries = static_cast<double>(g.queries), keys = static_cast<double>(g.keys);
+  const double pairs = g.causal ? queries * (keys - 0.5 * (queries - 1.0)) : queries * keys;
+  return 2.0 * pairs * static_cast<double>(g.samples * g.heads * g.width);
+}
 
 class AttentionNode final : public autograd::Node {
  public:
@@ -61,6 +69,7 @@ class AttentionNode final : public autograd::Node {
 
  private:
   void compute(const Tensor& dout, const Qkv& gradients) const {
+    count_flops(4.0 * product_flops(call_.geometry));
     const AttentionKernels& kernels = kernels_for(dout.device()).attention;
     const Tensor scratch = Tensor::empty({kernels.backward_scratch(call_.geometry)});
     kernels.backward({call_.geometry, call_.dropout, call_.lengths.data<int64_t>(), heads_of<const float>(inputs_.q), heads_of<const float>(inputs_.k),
@@ -115,6 +124,7 @@ struct Result {
 
 Result compute(const Qkv& inputs, const Call& call) {
   const AttentionGeometry& geometry = call.geometry;
+  count_flops(2.0 * product_flops(geometry));
   const Tensor output = Tensor::empty({geometry.samples, geometry.queries, geometry.heads, geometry.width});
   const Tensor logarithms = Tensor::empty({geometry.samples, geometry.heads, geometry.queries});
   const AttentionKernels& kernels = kernels_for(output.device()).attention;

@@ -31,6 +31,9 @@ class Task {
   /// Adds to the metrics and returns the model's outputs [samples, ...] for predictions. Runs without a tape.
   virtual Tensor evaluate(const data::Batch& batch, nn::ForwardContext& context, Metrics& metrics) = 0;
 
+  /// What a quantum's weight counts.
+  virtual std::string weight_unit() const { return "samples"; }
+
   /// Whether evaluate() returns scores [samples, classes], logarithms of probabilities but for a constant a row, of classes that `targets` i64 [samples] are:
   /// such tasks get confusion matrices, and ensembles.
   virtual bool classifies() const { return false; }

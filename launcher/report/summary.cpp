@@ -14,6 +14,9 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
+// How Reporter::speed_of names its values.
+constexpr std::string_view kPerSecond = "_per_s", kUtilisation = "mfu";
+
 Json to_json(const NamedValues& values) {
   Json json = Json::object();
   for (const auto& [name, value] : values) json[name] = value;
@@ -32,8 +35,8 @@ Json to_json(const Summary& s) {
           {"evaluation", to_json(s.evaluation)}};
   if (!s.evaluation_ema.empty()) json["evaluation_ema"] = to_json(s.evaluation_ema);
   if (s.classes && s.classes->counts.has_matrix()) json["evaluation_classes"] = Json::parse(class_report_json(*s.classes));
-  json.update({{"samples_per_s", s.samples_per_s},
-               {"step_ms_median", s.step_ms_median},
+  json.update(to_json(s.speed));
+  json.update({{"step_ms_median", s.step_ms_median},
                {"data_wait_share", s.data_wait_share},
                {"skipped_samples", s.skipped_samples},
                {"wall_s", s.wall_s},
@@ -53,6 +56,16 @@ std::string describe(const NamedValues& values) {
   std::string text;
   for (const auto& [name, value] : values) text += fmt::format(" {} {:.4f}", name, value);
   return text.empty() ? " none" : text;
+}
+
+/// "120 samples/s, 61440 tokens/s, mfu 0.81"
+std::string describe_speed(const NamedValues& speed) {
+  std::string text;
+  for (const auto& [name, value] : speed) {
+    if (!text.empty()) text += ", ";
+    text += name.ends_with(kPerSecond) ? fmt::format("{:.0f} {}/s", value, name.substr(0, name.size() - kPerSecond.size())) : fmt::format("{} {:.3f}", name, value);
+  }
+  return text;
 }
 
 }  // namespace
@@ -75,7 +88,9 @@ std::optional<Summary> read_summary(const std::filesystem::path& path) {
     s.train_loss = number(json.at("train_loss"));
     s.evaluation = values_of(json.at("evaluation"));
     if (json.contains("evaluation_ema")) s.evaluation_ema = values_of(json.at("evaluation_ema"));
-    s.samples_per_s = number(json.at("samples_per_s"));
+    for (const auto& [name, value] : json.items()) {
+      if (name.ends_with(kPerSecond) || name == kUtilisation) s.speed.emplace_back(name, number(value));
+    }
     s.step_ms_median = number(json.at("step_ms_median"));
     s.data_wait_share = json.value("data_wait_share", 0.0);
     s.skipped_samples = json.value("skipped_samples", int64_t{0});
@@ -92,10 +107,10 @@ std::string describe(const Summary& s) {
   return fmt::format(
       "{}: {} steps, {} samples ({:.2f} epochs) on {} rank{} in {}\n"
       "  train loss {:.4f}; evaluation:{}{}\n"
-      "  {:.0f} samples/s, median step {:.2f} ms, {:.0f} % of it waiting for data, peak memory {:.0f} MiB a rank{}\n"
+      "  {}, median step {:.2f} ms, {:.0f} % of it waiting for data, peak memory {:.0f} MiB a rank{}\n"
       "  weights sha256 {}",
       s.status, s.steps, s.samples_seen, s.epochs, s.ranks, s.ranks == 1 ? "" : "s", clock_text(s.wall_s), s.train_loss,
-      describe(s.evaluation), average, s.samples_per_s, s.step_ms_median, 100.0 * s.data_wait_share, static_cast<double>(s.peak_memory_bytes) / 1048576.0,
+      describe(s.evaluation), average, describe_speed(s.speed), s.step_ms_median, 100.0 * s.data_wait_share, static_cast<double>(s.peak_memory_bytes) / 1048576.0,
       s.skipped_samples > 0 ? fmt::format("; {} samples could not be read and were skipped", s.skipped_samples) : "", s.weights_sha256);
 }
 

@@ -24,7 +24,7 @@ struct Summary {
   NamedValues evaluation;
   std::optional<ClassReport> classes;  ///< of the evaluation; written only, where there is a matrix
   NamedValues evaluation_ema;  ///< of the moving average of the weights; left out where there is none
-  double samples_per_s = 0.0;
+  NamedValues speed;  ///< Reporter::speed_of
   double step_ms_median = 0.0;
   double data_wait_share = 0.0;  ///< of the steps' time, on rank 0
   int64_t skipped_samples = 0;   ///< that could not be read, in training

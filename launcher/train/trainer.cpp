@@ -6,6 +6,7 @@
 
 #include <algorithm>
 
+#include "core/base/flops.h"
 #include "core/base/profiler.h"
 #include "core/checkpoint/export.h"
 #include "core/checkpoint/import.h"
@@ -168,10 +169,10 @@ int Trainer::run() {
   runtime_.world().broadcast(flag, 0, distributed::ReadyEvent::now(), "finished run").wait();
   if (flag[0] == 1) return kExitDone;
 
-  reporter_ = std::make_unique<Reporter>(first(), ReportPaths{folder_.metrics(), folder_.tensorboard()}, steps_done_, total_steps_,
-                                         static_cast<double>(total_steps_ * recipe().batch.global_samples) /
-                                             static_cast<double>(train_data_->samples()),
-                                         recipe().train.log_every_steps, learner_->task().metric_names());
+  const double samples = static_cast<double>(total_steps_ * recipe().batch.global_samples);
+  reporter_ = std::make_unique<Reporter>(
+      first(), ReportPlan{{folder_.metrics(), folder_.tensorboard()}, steps_done_, total_steps_, samples / static_cast<double>(train_data_->samples()),
+                          recipe().train.log_every_steps, learner_->task().metric_names(), learner_->task().weight_unit(), recipe().run.peak_gflops});
   reporter_->recipe(job_.text);
   start_loader();
   if (profile_) profile_->begin();
@@ -205,7 +206,7 @@ StepReport Trainer::run_step() {
   const auto start = Clock::now();
   if (profile_) profile_->begin_step();
   const ProfileScope scope(Phase::none, "step");
-  const double waited_before_s = loader_->waited_s();
+  const double waited_before_s = loader_->waited_s(), flops_before = counted_flops;
   const int64_t step = steps_done_;
   runtime_.set_step(step);
   const auto source = [&](int64_t pass, size_t, int64_t quantum) {
@@ -220,7 +221,7 @@ StepReport Trainer::run_step() {
   last_weight_ = report.weight;
   skipped_samples_ += report.skipped_samples;
   reporter_->step({steps_done_, epochs_done(), &report.metrics, report.learning_rate, report.gradient_norm, recipe().batch.global_samples,
-                   seconds_since(start), loader_->waited_s() - waited_before_s, report.overlap.communicating_s, report.overlap.exposed_s,
+                   report.weight, counted_flops - flops_before, seconds_since(start), loader_->waited_s() - waited_before_s, report.overlap.communicating_s, report.overlap.exposed_s,
                    report.passes, report.skipped_samples});
   return report;
 }
@@ -343,9 +344,9 @@ int Trainer::finish(const std::string& status, int exit_status) {
     summary.evaluation = last_evaluation_;
     summary.classes = last_classes_;
     summary.evaluation_ema = last_average_evaluation_;
-    summary.samples_per_s = reporter_->samples_per_s();
+    summary.speed = reporter_->speed_of(reporter_->pace());
     summary.step_ms_median = reporter_->step_ms_median();
-    summary.data_wait_share = reporter_->data_wait_share();
+    summary.data_wait_share = reporter_->pace().data_wait_share();
     summary.skipped_samples = skipped_samples_;
     summary.wall_s = wall_s();
     summary.peak_memory_bytes = peak[0];

@@ -63,6 +63,9 @@ class Images(harness.SystemCase):
             "batch": {"global_samples": 16, "micro_samples": 4}, "train": {"steps": 40}, "checkpoint": {"every_steps": 2}})
         results = {self.train(recipe, f"calm_{ranks}", ranks=ranks) for ranks in (1, 2, 4)}
         self.assertEqual(len(results), 1, results)
+        recomputed = self.train(recipe, "recomputed", "--set", "memory.recompute=block", "--set", "run.peak_gflops=1e4", ranks=2)
+        self.assertEqual({recomputed}, results)
+        self.assertTrue(0 < self.summary("recomputed")["mfu"] < 1)
         job = self.start("train", recipe, "--out", self.out("killed"), ranks=2)
         job.until_all_ranks(2)
         job.until(lambda: (self.out("killed") / "checkpoints" / "step_00000006").exists(), "a checkpoint within an epoch")

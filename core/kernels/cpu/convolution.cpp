@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/kernels/cpu/convolution.h"
 
+#include "core/base/flops.h"
 #include "core/base/profiler.h"
 #include "core/kernels/cpu/direct/direct.h"
 #include "core/kernels/cpu/direct/winograd.h"
@@ -27,18 +28,27 @@ const ConvolutionKernels& kernels_of(const ConvolutionGeometry& geometry, Direct
   return library();
 }
 
+/// Of any of its three products.
+void count(const ConvolutionGeometry& g) {
+  const double terms = static_cast<double>(g.in_channels / g.groups * g.kernel_height * g.kernel_width);
+  count_flops(2.0 * terms * static_cast<double>(g.batch * g.out_channels) * static_cast<double>(g.out_height * g.out_width));
+}
+
 void forward(const ConvolutionForward& args) {
   const ProfileScope scope(HotKernel::convolution);
+  count(args.geometry);
   kernels_of(args.geometry, Direction::forward).forward(args);
 }
 
 void backward_data(const ConvolutionBackwardData& args) {
   const ProfileScope scope(HotKernel::convolution);
+  count(args.geometry);
   kernels_of(args.geometry, Direction::backward_data).backward_data(args);
 }
 
 void backward_weight(const ConvolutionBackwardWeight& args) {
   const ProfileScope scope(HotKernel::convolution);
+  count(args.geometry);
   kernels_of(args.geometry, Direction::backward_weight).backward_weight(args);
 }
 

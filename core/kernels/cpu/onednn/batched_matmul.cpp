@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Products of stacks of matrices. Strides are part of the primitive, so that transposed matrices, slices and repeated ones need no copy; each
 // primitive is made once for each geometry and thread.
+#include "core/base/flops.h"
 #include "core/base/lru_cache.h"
 #include "core/kernels/cpu/onednn/engine.h"
 #include "core/kernels/cpu/onednn/onednn.h"
@@ -42,6 +43,8 @@ Plan make_plan(const BatchedMatmulGeometry& g) {
 }  // namespace
 
 void batched_matmul(const BatchedMatmul& args) {
+  const Shape& a = args.geometry.a;
+  count_flops(2.0 * static_cast<double>(args.geometry.out.elements()) * static_cast<double>(a[a.dims() - 1]));
   thread_local LruCache<BatchedMatmulGeometry, Plan, GeometryHash> cache(kCachedPlans);
   Plan& plan = cache.get(args.geometry, [&] { return make_plan(args.geometry); });
   const Tensor scratchpad = workspace(plan.scratchpad);
