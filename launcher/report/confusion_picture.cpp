@@ -13,7 +13,8 @@ namespace {
 
 constexpr Colour kPaper{255, 255, 255}, kInk{20, 20, 30}, kPale{150, 150, 160}, kLine{205, 208, 215}, kFull{20, 66, 130}, kWrongFull{176, 58, 36};
 constexpr int64_t kRoomyClasses = 12;      ///< up to here cells show shares, too, and letters are large
-constexpr int64_t kMargin = 12, kPad = 6;  // pixels
+constexpr int64_t kMargin = 12, kPad = 8;  // pixels
+constexpr const char* kPrecision = "precision";
 constexpr size_t kLongestLabel = 24;       // characters
 constexpr double kDarkShare = 0.5;         ///< from here on letters are white
 
@@ -41,7 +42,7 @@ class ConfusionDrawing {
   ConfusionDrawing(const ClassReport& report, const std::string& title) : counts_(report.counts), classes_(report.counts.classes()), title_(title) {
     for (const std::string& name : report.names) labels_.push_back(name.size() > kLongestLabel ? name.substr(0, kLongestLabel - 2) + ".." : name);
     zoom_ = classes_ <= kRoomyClasses ? 2 : 1;
-    int64_t longest_label = 0, longest_count = text_length("0.000", zoom_);
+    int64_t longest_label = text_length(kPrecision, zoom_), longest_count = text_length(roomy() ? "100.0%" : "0.000", zoom_);
     for (int64_t label = 0; label < classes_; ++label) {
       longest_label = std::max(longest_label, text_length(labels_[static_cast<size_t>(label)], zoom_));
       longest_count = std::max({longest_count, text_length(std::to_string(counts_.actual(label)), zoom_), text_length(std::to_string(counts_.predicted(label)), zoom_)});
@@ -68,7 +69,7 @@ class ConfusionDrawing {
     for (int64_t label = 0; label < classes_; ++label) draw_edges(picture, label);
     draw_head(picture, classes_, "recall");
     draw_head(picture, classes_ + 1, "F1");
-    draw_left(picture, classes_, "precision");
+    draw_left(picture, classes_, kPrecision);
     return picture;
   }
 

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <map>
 
@@ -154,7 +155,24 @@ TEST(FlatParameters, FixedParametersHaveNoGradientAndTheOthersTheSame) {
   parameters.set_hook(nullptr);
 }
 
-/// Forward of a chain, with what it puts on the tape below its end.
+/// The gradient of a convolution's bias, where its weight is fixed and where not.
+std::vector<float> bias_gradient(bool weight_is_fixed) {
+  Conv2d convolution({.in_channels = 3, .out_channels = 5, .kernel = 3, .padding = 1});
+  convolution.name_tree("conv");
+  FlatParameters parameters(convolution, 1);
+  parameters.fix({weight_is_fixed, false});
+  const Tensor x = Tensor::empty_channels_last({2, 3, 6, 7});
+  initialise(x, Initialiser::normal(1.0f), 3, "x");
+  ForwardContext context(true, 1, 0, 0);
+  autograd::Engine().backward(ops::squared_error(convolution(Variable(x), context), Tensor::zeros({2, 5, 6, 7})).sum, parameters.leaves());
+  return copy_of(FlatParameters::view(parameters.gradients(), parameters.slots()[1]));
+}
+
+TEST(FlatParameters, AConvolutionsBiasDoesNotNeedItsWeight) {
+  const std::vector<float> alone = bias_gradient(true), together = bias_gradient(false);
+  for (size_t i = 0; i < alone.size(); ++i) EXPECT_NEAR(alone[i], together[i], 1e-4f * std::abs(together[i])) << i;
+}
+
 TEST(FlatParameters, NothingBelowTheLowestTrainedParameterIsRecorded) {
   Model model;
   FlatParameters parameters(model.chain, 1);
