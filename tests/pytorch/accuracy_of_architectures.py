@@ -5,12 +5,12 @@ A tensor passes if it is within its bound of PyTorch's, or no further from float
 batch norms of a few pixels each, f32 itself is further off than any bound. Two kinds of weights share the work:
 
 - Open gates: no ReLU behind a batch norm is near a decision, so that two right programs agree closely on every batch. Every tensor is judged by its
-  worst batch; whatever is wrong, in every batch or in one, shows above a few ten-thousandths.
+  worst batch: what is wrong, in every batch or in one, shows from the bound on, but for tensors before a max-pool, whose choices rounding turns, too.
 - Closed and open ones: among millions of ReLU inputs some turn by rounding in every other batch, in one run and not in the other (see accuracy.py), and
   each moves all gradients before it by a thousandth. So a gradient is judged by the batch in which it is best, on either side, or where they turn in
   every batch by the root mean square; logits by the median. That finds what is wrong in every batch: a ReLU whose backward is, say.
 
-Each model prints, and is held to, the size of an error that would still pass."""
+Each model prints the size of an error that would still pass, in the tensor where it is largest, which is held to a bound, and in the one in the middle."""
 
 import torch
 from accuracy import GRADIENT_BOUND, LOGITS_BOUND, RATIO_BOUND, Errors
@@ -20,8 +20,8 @@ PASSES = 5
 # Of the whole gradient's norm; what is smaller is zero but for rounding (a bias before a batch norm), and is measured by the whole.
 NEGLIGIBLE = 1e-10
 WHOLE = "whole gradient"
-# Sizes of an error, relative to its tensor, that must not pass.
-NOTICED, NOTICED_WITH_OPEN_GATES = 3e-2, 3e-3
+# Of an error, relative to its tensor: a wrong formula is further off.
+NOTICED = 5e-2
 
 
 def passes_of(model, weights, batch):
@@ -113,8 +113,9 @@ def compare(case, ours, weights, file, open_gates):
     whole, kind = errors.pop(WHOLE).rms(), " with open gates" if open_gates else ""
     print(f"{case.name}{kind}: whole gradient, root mean square over {PASSES} batches: ours-f64 {whole[0]:.1e}, torch-f64 {whole[1]:.1e}", flush=True)
     tensors = judged(errors, open_gates)
-    noticed = max(passing_error(*tensor) for tensor in tensors.values())
+    passing = sorted((passing_error(*tensor), name) for name, tensor in tensors.items())
+    print(f"{case.name}{kind}: relative size of an error that would pass, in the middle one of {len(passing)} tensors: {passing[len(passing) // 2][0]:.1e}", flush=True)
     lines = [line_of(case, name + kind, *tensors.pop(name)) for name in ("logits", "logits in evaluation")]
     worst = max(tensors, key=lambda name: share_of_bound(*tensors[name]))
     return [*lines, line_of(case, f"worst of {len(tensors)} gradients{kind}: {worst}", *tensors[worst]),
-            (f"relative size of an error that would pass{kind}", noticed, NOTICED_WITH_OPEN_GATES if open_gates else NOTICED)]
+            (f"relative size of an error that would pass{kind}, in {passing[-1][1]}", passing[-1][0], NOTICED)]

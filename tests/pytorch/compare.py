@@ -73,6 +73,8 @@ def parse():
                         "CIFAR-10's binary files); needs --model; default: a fixed formula")
     parser.add_argument("--weights", type=pathlib.Path, help="safetensors file to begin with; needs --model; default: our initialiser")
     parser.add_argument("--batch", type=int, help="samples of a step (default: the model's own)")
+    parser.add_argument("--gates", choices=["closed", "open", "both"], default="both", help="of image classifiers with batch norms: weights with which some ReLUs cut, "
+                        "with which none does, or one after the other (default)")
     parser.add_argument("--threads", type=int, default=1, help="of both sides (default: 1)")
     parser.add_argument("--rounds", type=int, default=5, help="turns of each contestant in timings (default: 5)")
     arguments = parser.parse_args()
@@ -96,7 +98,8 @@ def main():
     for case in ARCHITECTURE_CASES:
         if "numbers" in parts and arguments.model in (case.name, "architectures"):
             for open_gates in (False, True) if case.has_norms else (False,):
-                acceptance += compare_architecture(case, arguments, open_gates)
+                if arguments.gates != ("closed" if open_gates else "open"):
+                    acceptance += compare_architecture(case, arguments, open_gates)
     if "tape" in parts:
         torch.set_num_threads(1)
         targets.append(("tape", *speed.compare_tape(arguments.tape_bench, arguments.rounds)))

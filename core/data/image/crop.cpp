@@ -44,16 +44,22 @@ std::optional<Region> random_erasing(int64_t height, int64_t width, const Rectan
   return std::nullopt;
 }
 
-std::pair<int64_t, int64_t> scaled_to_short_side(int64_t height, int64_t width, int64_t short_side) {
+std::pair<int64_t, int64_t> scaled_to_short_side(int64_t height, int64_t width, int64_t short_side, SideRounding rounding) {
   const int64_t smaller = std::min(height, width);
   const auto scaled = [&](int64_t side) {
-    return side == smaller ? short_side : static_cast<int64_t>(static_cast<double>(short_side * side) / static_cast<double>(smaller));
+    if (side == smaller) return short_side;
+    const double exact = static_cast<double>(short_side * side) / static_cast<double>(smaller);
+    return rounding == SideRounding::nearest ? rounded(exact) : static_cast<int64_t>(exact);
   };
   return {scaled(height), scaled(width)};
 }
 
-Region center_crop(int64_t whole_height, int64_t whole_width, int64_t height, int64_t width) {
-  return {rounded(static_cast<double>(whole_height - height) / 2), rounded(static_cast<double>(whole_width - width) / 2), height, width};
+Region center_crop(int64_t whole_height, int64_t whole_width, int64_t height, int64_t width, SideRounding rounding) {
+  const auto middle = [&](int64_t rest) {
+    const double exact = static_cast<double>(rest) / 2;
+    return rounding == SideRounding::nearest ? static_cast<int64_t>(std::floor(exact)) : rounded(exact);
+  };
+  return {middle(whole_height - height), middle(whole_width - width), height, width};
 }
 
 }  // namespace tessera::data

@@ -23,10 +23,16 @@ Region random_resized_crop(int64_t height, int64_t width, const RectangleRange& 
 /// A smaller rectangle to erase; nothing where ten attempts do not fit. torchvision's ratio is that of height over width here.
 std::optional<Region> random_erasing(int64_t height, int64_t width, const RectangleRange& range, SampleRandom& random);
 
-/// Height and width of an image scaled so that its short side is `short_side`.
-std::pair<int64_t, int64_t> scaled_to_short_side(int64_t height, int64_t width, int64_t short_side);
+/// What becomes of fractions of a pixel when an image is resized and its middle taken.
+enum class SideRounding {
+  torchvision,  ///< the long side is rounded down, the middle's place half to even
+  nearest,      ///< the long side is rounded to nearest, the middle's place down
+};
 
-/// In the middle of a larger rectangle, rounded half to even.
-Region center_crop(int64_t whole_height, int64_t whole_width, int64_t height, int64_t width);
+/// Height and width of an image scaled so that its short side is `short_side`.
+std::pair<int64_t, int64_t> scaled_to_short_side(int64_t height, int64_t width, int64_t short_side, SideRounding rounding = SideRounding::torchvision);
+
+/// In the middle of a larger rectangle.
+Region center_crop(int64_t whole_height, int64_t whole_width, int64_t height, int64_t width, SideRounding rounding = SideRounding::torchvision);
 
 }  // namespace tessera::data

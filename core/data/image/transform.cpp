@@ -82,6 +82,10 @@ void ImageTransformConfig::declare(config::Fields& fields) {
               .unit = "pixels",
               .minimum = 0,
               .maximum = 16384});
+  fields.add("rounding", rounding,
+             {.doc = "of fractions of a pixel. torchvision: the long side is rounded down when the image is resized, the place of the middle to nearest; nearest: the other way round",
+              .choices = {"torchvision", "nearest"},
+              .late = true});
   fields.add("interpolation", interpolation, {.doc = "of resizing; both are antialiased", .choices = {"bilinear", "bicubic"}});
   fields.add(
       "train_crop", train_crop,
@@ -151,9 +155,10 @@ void ImageTransform::crop_and_resize(const Source& source, SampleRandom& random,
 void ImageTransform::resize_and_crop(const Source& source, SampleRandom* random, bool flip, Image& out) const {
   TransformMemory& memory = transform_memory();
   const int64_t height = config_.size[0], width = config_.size[1], source_height = source.info.height, source_width = source.info.width;
+  const SideRounding rounding = config_.rounding == "nearest" ? SideRounding::nearest : SideRounding::torchvision;
   const auto [whole_height, whole_width] =
-      config_.resize == 0 ? std::pair(height, width) : scaled_to_short_side(source_height, source_width, config_.resize);
-  Region crop = center_crop(whole_height, whole_width, height, width);
+      config_.resize == 0 ? std::pair(height, width) : scaled_to_short_side(source_height, source_width, config_.resize, rounding);
+  Region crop = center_crop(whole_height, whole_width, height, width, rounding);
   if (random != nullptr) {
     crop.top = random->below(whole_height - height + 1);
     crop.left = random->below(whole_width - width + 1);

@@ -26,6 +26,7 @@ namespace tessera::data {
 struct ImageTransformConfig {
   std::vector<int64_t> size = {224, 224};     ///< height, width of what the model gets
   int64_t resize = 256;                       ///< short side before the crop; 0: the whole image is resized to `size`
+  std::string rounding = "torchvision";       ///< or nearest (SideRounding)
   std::string interpolation = "bilinear";     ///< or bicubic; both antialiased
   std::string train_crop = "random_resized";  ///< or random or center, of the resized image
   bool scaled_decode = true;

@@ -23,16 +23,16 @@ using autograd::Variable;
 using ops::Precision;
 
 /// The definition: the nearer of the two neighbours, on a tie the one whose last bit is 0.
-float nearest(float x) {
+float nearest_by_definition(float x) {
   const uint32_t bits = std::bit_cast<uint32_t>(x), below = bits & 0xffff0000u, above = below + 0x10000u;
   const uint32_t rest = bits & 0xffffu;
   if (rest == 0x8000u) return std::bit_cast<float>((below & 0x10000u) == 0 ? below : above);
   return std::bit_cast<float>(rest < 0x8000u ? below : above);
 }
 
-Tensor tensor_of(std::vector<float> values) { return Tensor::of<float>(values, {static_cast<int64_t>(values.size())}); }
+Tensor numbers(std::vector<float> values) { return Tensor::of<float>(values, {static_cast<int64_t>(values.size())}); }
 
-void expect_equal(const Tensor& a, const Tensor& b) {
+void expect_same(const Tensor& a, const Tensor& b) {
   ASSERT_EQ(a.shape(), b.shape());
   const Tensor first = contiguous(a), second = contiguous(b);
   for (int64_t i = 0; i < a.elements(); ++i) ASSERT_EQ(first.data<float>()[i], second.data<float>()[i]) << i;
@@ -45,15 +45,15 @@ TEST(Bf16, RoundsToNearestTiesToEven) {
   }
   const Tensor random = test::random_tensor({1001}, 5);
   values.insert(values.end(), random.data<float>(), random.data<float>() + random.elements());
-  const Tensor rounded = ops::rounded(tensor_of(values), Precision::bf16);
+  const Tensor rounded = ops::rounded(numbers(values), Precision::bf16);
   for (size_t i = 0; i < values.size(); ++i) {
-    EXPECT_EQ(std::bit_cast<uint32_t>(rounded.data<float>()[i]), std::bit_cast<uint32_t>(nearest(values[i]))) << values[i];
+    EXPECT_EQ(std::bit_cast<uint32_t>(rounded.data<float>()[i]), std::bit_cast<uint32_t>(nearest_by_definition(values[i]))) << values[i];
   }
 }
 
 TEST(Bf16, WhatIsTooLargeBecomesInfinityAndNanStaysNan) {
   const float nans[] = {std::bit_cast<float>(0x7f800001u), std::bit_cast<float>(0x7fffffffu), std::bit_cast<float>(0xffffffffu)};
-  const Tensor rounded = ops::rounded(tensor_of({std::numeric_limits<float>::max(), -std::numeric_limits<float>::max(), nans[0], nans[1], nans[2]}), Precision::bf16);
+  const Tensor rounded = ops::rounded(numbers({std::numeric_limits<float>::max(), -std::numeric_limits<float>::max(), nans[0], nans[1], nans[2]}), Precision::bf16);
   EXPECT_EQ(rounded.data<float>()[0], std::numeric_limits<float>::infinity());
   EXPECT_EQ(rounded.data<float>()[1], -std::numeric_limits<float>::infinity());
   for (int i = 2; i < 5; ++i) EXPECT_TRUE(std::isnan(rounded.data<float>()[i]));
@@ -71,15 +71,15 @@ TEST(Bf16, NamesOfPrecisions) {
 }
 
 /// An op's value and gradients with a gradient of random numbers.
-struct Pass {
+struct OpPass {
   std::vector<Tensor> inputs;
   Tensor value;
   std::vector<Tensor> gradients;
 };
 
 template <typename Op>
-Pass run(const std::vector<Tensor>& inputs, const Tensor& dy, Op op) {
-  Pass pass{inputs, {}, {}};
+OpPass run_op(const std::vector<Tensor>& inputs, const Tensor& dy, Op op) {
+  OpPass pass{inputs, {}, {}};
   std::vector<std::shared_ptr<Leaf>> leaves;
   std::vector<Variable> variables;
   for (size_t i = 0; i < inputs.size(); ++i) {
@@ -101,12 +101,12 @@ void expect_rounded_factors(std::vector<Tensor> inputs, const Shape& out, Op op)
   std::vector<Tensor> rounded = inputs;
   for (size_t i = 0; i < 2; ++i) rounded[i] = ops::rounded(inputs[i], Precision::bf16);
   inputs[1] = op.rounds_both ? inputs[1] : rounded[1];
-  const Pass actual = run(inputs, dy, [&](const auto& v) { return op(v, Precision::bf16); });
-  const Pass expected = run(rounded, ops::rounded(dy, Precision::bf16), [&](const auto& v) { return op(v, Precision::f32); });
-  const Pass exact = run(rounded, dy, [&](const auto& v) { return op(v, Precision::f32); });
-  expect_equal(actual.value, expected.value);
-  expect_equal(actual.gradients[0], expected.gradients[0]);
-  expect_equal(actual.gradients[1], expected.gradients[1]);
+  const OpPass actual = run_op(inputs, dy, [&](const auto& v) { return op(v, Precision::bf16); });
+  const OpPass expected = run_op(rounded, ops::rounded(dy, Precision::bf16), [&](const auto& v) { return op(v, Precision::f32); });
+  const OpPass exact = run_op(rounded, dy, [&](const auto& v) { return op(v, Precision::f32); });
+  expect_same(actual.value, expected.value);
+  expect_same(actual.gradients[0], expected.gradients[0]);
+  expect_same(actual.gradients[1], expected.gradients[1]);
   EXPECT_NE(actual.gradients[1].data<float>()[0], exact.gradients[1].data<float>()[0]) << "the gradient was not rounded";
   if (inputs.size() < 3) return;
   for (int64_t i = 0; i < inputs[2].elements(); ++i) EXPECT_NEAR(actual.gradients[2].data<float>()[i], exact.gradients[2].data<float>()[i], 1e-4f);
@@ -157,13 +157,13 @@ TEST(Bf16, LayersRoundTheirWeightsAnewAfterAnUpdate) {
   };
   for (int update = 0; update < 2; ++update) {
     const Tensor exact = output(Precision::f32), coarse = output(Precision::bf16);
-    expect_equal(output(Precision::f32), exact);
+    expect_same(output(Precision::f32), exact);
     const Tensor kept = Tensor::empty(parameters.values().shape());
     copy_into(parameters.values(), kept);
     Tensor weight = nn::FlatParameters::view(parameters.values(), parameters.slots()[0]);
     copy_into(ops::rounded(weight, Precision::bf16), weight);
     parameters.values_changed();
-    expect_equal(coarse, output(Precision::f32));
+    expect_same(coarse, output(Precision::f32));
     EXPECT_NE(coarse.data<float>()[0], exact.data<float>()[0]);
     for (int64_t i = 0; i < kept.elements(); ++i) parameters.values().data<float>()[i] = 1.7f * kept.data<float>()[i];
     parameters.values_changed();

@@ -106,6 +106,15 @@ TEST(Crop, WhatNeverFitsIsTheLargestInTheMiddle) {
   EXPECT_EQ(pixel.height * pixel.width, 1);
 }
 
+TEST(Crop, NearestRoundsTheOtherWayRound) {
+  EXPECT_EQ(scaled_to_short_side(373, 502, 256), (std::pair<int64_t, int64_t>{256, 344}));                            // of 344.54
+  EXPECT_EQ(scaled_to_short_side(373, 502, 256, SideRounding::nearest), (std::pair<int64_t, int64_t>{256, 345}));  // of 344.54
+  EXPECT_EQ(scaled_to_short_side(373, 500, 256, SideRounding::nearest), (std::pair<int64_t, int64_t>{256, 343}));  // of 343.16
+  EXPECT_EQ(center_crop(256, 347, 224, 224).left, 62);  // of 61.5
+  EXPECT_EQ(center_crop(256, 347, 224, 224, SideRounding::nearest).left, 61);
+  EXPECT_EQ(center_crop(256, 345, 224, 224, SideRounding::nearest).left, 60);
+}
+
 /// torchvision's Resize(256) and CenterCrop(224).
 TEST(Crop, EvaluationRoundsAsTorchvision) {
   EXPECT_EQ(scaled_to_short_side(375, 500, 256), (std::pair<int64_t, int64_t>{256, 341}));
