@@ -100,9 +100,12 @@ class EvaluationClock {
     // The first batch is not counted: it has made the kernels and may follow on what an earlier run did.
     if (first_done_ == 0) first_done_ = done, started_ = Clock::now();
     if (!progress_.due()) return;
-    const double seconds = std::chrono::duration<double>(Clock::now() - started_).count(), here = static_cast<double>(done - first_done_);
-    progress_.update(fmt::format("evaluating: {} of {} samples, {:.1f} samples/s, ETA {}", done, samples_, here / seconds,
-                                 clock_text(here > 0.0 ? seconds / here * static_cast<double>(samples_ - done) : -1.0)));
+    std::string text = fmt::format("evaluating: {} of {} samples", done, samples_);
+    if (done > first_done_) {
+      const double seconds = std::chrono::duration<double>(Clock::now() - started_).count(), here = static_cast<double>(done - first_done_);
+      text += fmt::format(", {:.1f} samples/s, ETA {}", here / seconds, clock_text(seconds / here * static_cast<double>(samples_ - done)));
+    }
+    progress_.update(text);
   }
 
  private:
