@@ -44,11 +44,11 @@ void remove_checkpoint(const std::filesystem::path& folder) {
   remove_folder(removing);
 }
 
-std::vector<std::filesystem::path> retain_newest(const std::filesystem::path& checkpoints, int keep_last) {
+std::vector<std::filesystem::path> retain_newest(const std::filesystem::path& checkpoints, int keep_last, std::optional<int64_t> kept) {
   std::vector<std::filesystem::path> removed;
   int complete = 0;
   for (const Found& found : list_checkpoints(checkpoints)) {
-    if (!opens(found.path)) continue;
+    if (found.step == kept || !opens(found.path)) continue;
     if (++complete <= std::max(keep_last, 1)) continue;
     remove_checkpoint(found.path);
     removed.push_back(found.path);

@@ -154,6 +154,10 @@ void CheckpointConfig::declare(Fields& fields) {
   fields.add("every_s", every_s,
              {.doc = "save when so long has passed; null: by steps only", .unit = "s", .effect = Effect::free, .above = 0});
   fields.add("keep_last", keep_last, {.doc = "checkpoints to keep", .effect = Effect::free, .minimum = 1});
+  fields.add("keep_best", keep_best,
+             {.doc = "metric of evaluations: a checkpoint is saved after the best so far, and kept beside the last; loss and perplexity are best when small, others when large",
+              .effect = Effect::free,
+              .late = true});
 }
 
 void EvaluateConfig::declare(Fields& fields) {

@@ -122,6 +122,7 @@ struct CheckpointConfig {
   std::optional<int64_t> every_steps;
   std::optional<double> every_s = 600;
   int64_t keep_last = 3;
+  std::optional<std::string> keep_best;
   void declare(Fields& fields);
 };
 

@@ -33,6 +33,7 @@ Json to_json(const Summary& s) {
           {"weights_sha256", s.weights_sha256},
           {"train_loss", s.train_loss},
           {"evaluation", to_json(s.evaluation)}};
+  if (!s.best.empty()) json["best"] = s.best;
   if (!s.evaluation_ema.empty()) json["evaluation_ema"] = to_json(s.evaluation_ema);
   if (s.classes && s.classes->counts.has_matrix()) json["evaluation_classes"] = Json::parse(class_report_json(*s.classes));
   json.update(to_json(s.speed));
@@ -87,6 +88,7 @@ std::optional<Summary> read_summary(const std::filesystem::path& path) {
     s.weights_sha256 = json.at("weights_sha256");
     s.train_loss = number(json.at("train_loss"));
     s.evaluation = values_of(json.at("evaluation"));
+    s.best = json.value("best", "");
     if (json.contains("evaluation_ema")) s.evaluation_ema = values_of(json.at("evaluation_ema"));
     for (const auto& [name, value] : json.items()) {
       if (name.ends_with(kPerSecond) || name == kUtilisation) s.speed.emplace_back(name, number(value));
@@ -103,14 +105,15 @@ std::optional<Summary> read_summary(const std::filesystem::path& path) {
 }
 
 std::string describe(const Summary& s) {
-  const std::string average = s.evaluation_ema.empty() ? "" : "; of the moving average:" + describe(s.evaluation_ema);
+  std::string others = s.best.empty() ? "" : "; the best: " + s.best;
+  if (!s.evaluation_ema.empty()) others += "; of the moving average:" + describe(s.evaluation_ema);
   return fmt::format(
       "{}: {} steps, {} samples ({:.2f} epochs) on {} rank{} in {}\n"
       "  train loss {:.4f}; evaluation:{}{}\n"
       "  {}, median step {:.2f} ms, {:.0f} % of it waiting for data, peak memory {:.0f} MiB a rank{}\n"
       "  weights sha256 {}",
       s.status, s.steps, s.samples_seen, s.epochs, s.ranks, s.ranks == 1 ? "" : "s", clock_text(s.wall_s), s.train_loss,
-      describe(s.evaluation), average, describe_speed(s.speed), s.step_ms_median, 100.0 * s.data_wait_share, static_cast<double>(s.peak_memory_bytes) / 1048576.0,
+      describe(s.evaluation), others, describe_speed(s.speed), s.step_ms_median, 100.0 * s.data_wait_share, static_cast<double>(s.peak_memory_bytes) / 1048576.0,
       s.skipped_samples > 0 ? fmt::format("; {} samples could not be read and were skipped", s.skipped_samples) : "", s.weights_sha256);
 }
 

@@ -23,6 +23,7 @@ struct Summary {
   double train_loss = 0.0;
   NamedValues evaluation;
   std::optional<ClassReport> classes;  ///< of the evaluation; written only, where there is a matrix
+  std::string best;            ///< BestEvaluation::text; empty: not watched
   NamedValues evaluation_ema;  ///< of the moving average of the weights; left out where there is none
   NamedValues speed;  ///< Reporter::speed_of
   double step_ms_median = 0.0;

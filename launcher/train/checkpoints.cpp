@@ -14,7 +14,8 @@ namespace tessera::launcher {
 RunCheckpoints::RunCheckpoints(std::filesystem::path folder, int keep_last, distributed::Runtime& runtime)
     : folder_(std::move(folder)), keep_last_(keep_last), runtime_(runtime) {}
 
-std::optional<Error> RunCheckpoints::save(const checkpoint::Manifest& manifest, std::span<const checkpoint::StateEntry> entries) {
+std::optional<Error> RunCheckpoints::save(const checkpoint::Manifest& manifest, std::span<const checkpoint::StateEntry> entries,
+                                          std::optional<int64_t> kept) {
   const bool first = runtime_.rank() == 0;
   // Every stage is agreed on before the next begins; after a failure all ranks leave here alike.
   const auto stage = [&](const std::function<void()>& action) { return runtime_.agree(error_of(action)); };
@@ -36,7 +37,7 @@ std::optional<Error> RunCheckpoints::save(const checkpoint::Manifest& manifest, 
       std::vector<checkpoint::PartRecord> parts;
       for (const std::string& bytes : records) parts.push_back(checkpoint::PartRecord::from_bytes(bytes));
       checkpoint::commit(folder_, manifest, parts);
-      checkpoint::retain_newest(folder_, keep_last_);
+      checkpoint::retain_newest(folder_, keep_last_, kept);
     });
   }
   if (failed && first) checkpoint::abandon(folder_, manifest.step);

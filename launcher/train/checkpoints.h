@@ -19,7 +19,8 @@ class RunCheckpoints {
   RunCheckpoints(std::filesystem::path folder, int keep_last, distributed::Runtime& runtime);
 
   /// Collective. Each rank writes its part. A failure leaves what was there and is returned, not thrown.
-  std::optional<Error> save(const checkpoint::Manifest& manifest, std::span<const checkpoint::StateEntry> entries);
+  /// The checkpoint of step `kept`, if there is one, stays however old it is.
+  std::optional<Error> save(const checkpoint::Manifest& manifest, std::span<const checkpoint::StateEntry> entries, std::optional<int64_t> kept = {});
 
   /// Collective: the newest checkpoint whose manifest and checksums hold; ranks share the verification. `skipped` gets a line for
   /// every newer one that does not.

@@ -28,6 +28,14 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
+/// Names of what an evaluation says of a task.
+std::vector<std::string> evaluation_metrics(const Task& task) {
+  std::vector<std::string> names = task.metric_names();
+  if (!task.classifies()) return names;
+  for (const auto& [name, value] : macro_values(ClassCounts(1, false))) names.push_back(name);
+  return names;
+}
+
 /// The step of the last evaluation before a checkpoint: a stop puts off the one that was due, the resumed run makes up for it.
 constexpr const char* kEvaluatedKey = "last_evaluation_step";
 constexpr const char* kSkippedKey = "skipped_samples";
@@ -52,7 +60,8 @@ Trainer::Trainer(Job job, const config::KindRegistry& registry, const TrainOptio
     : job_(std::move(job)),
       runtime_(runtime),
       folder_(job_.recipe().run.out, runtime),
-      checkpoints_(folder_.checkpoints(), static_cast<int>(job_.recipe().checkpoint.keep_last), runtime) {
+      checkpoints_(folder_.checkpoints(), static_cast<int>(job_.recipe().checkpoint.keep_last), runtime),
+      best_(job_.recipe().checkpoint.keep_best) {
   if (options.profile) {
     const auto folder = options.profile->empty() ? folder_.path() / "profile" : std::filesystem::path(*options.profile);
     profile_ = std::make_unique<ProfileReport>(folder, options.profile_steps, runtime_);
@@ -81,6 +90,7 @@ void Trainer::build() {
                               runtime_.size(), runtime_.rank());
   learner_ = std::make_unique<Learner>(r, recipes::make_task(r), total_steps_, runtime_);
   evaluator_ = std::make_unique<Evaluator>(r, evaluation_data_, runtime_);
+  best_.require_metric(evaluation_metrics(learner_->task()));
   if (r.init.weights) {
     checkpoint::import_weights(learner_->weights(), *r.init.weights, r.init);
     learner_->restored();
@@ -123,6 +133,7 @@ void Trainer::restore(const TrainOptions& options, const config::KindRegistry& r
   earlier_wall_s_ = found->manifest.wall_s;
   const auto evaluated = found->manifest.state.find(kEvaluatedKey);
   if (evaluated != found->manifest.state.end()) last_evaluation_step_ = std::get<int64_t>(evaluated->second);
+  best_.restore(found->manifest.state);
   const auto skipped = found->manifest.state.find(kSkippedKey);
   if (skipped != found->manifest.state.end()) skipped_samples_ = std::get<int64_t>(skipped->second);
   if (first()) fmt::print("resumed from {} (step {})\n", found->path.string(), steps_done_);
@@ -180,8 +191,8 @@ int Trainer::run() {
   while (steps_done_ < total_steps_) {
     const StepReport report = run_step();
     const bool stop = report.votes.stop > 0 && steps_done_ < total_steps_;
-    if (evaluation_due() && !stop) evaluate();
-    if ((save_due(report) || stop) && steps_done_ < total_steps_) {
+    const bool best = evaluation_due() && !stop && evaluate();
+    if ((save_due(report) || stop || best) && steps_done_ < total_steps_) {
       if (!save() && stop) throw AgreedError(Error(ErrorKind::checkpoint, "stopped on request, but the checkpoint could not be saved", folder_.path().string(), "resume from the last sound one"));
     }
     if (stop) return finish("stopped", kExitStopped);
@@ -249,7 +260,7 @@ bool Trainer::save_due(const StepReport& report) const {
   return (every && steps_done_ % *every == 0) || report.votes.save > 0;
 }
 
-void Trainer::evaluate() {
+bool Trainer::evaluate() {
   const ProfileScope scope(Phase::evaluation, "evaluation");
   last_evaluation_ = evaluate_as(kEvaluation);
   if (learner_->has_average() && recipe().evaluate.average) {
@@ -257,6 +268,7 @@ void Trainer::evaluate() {
   }
   last_evaluation_step_ = steps_done_;
   if (first() && reports_model_) report_model();
+  return best_.improves(steps_done_, last_evaluation_);
 }
 
 NamedValues Trainer::evaluate_as(const std::string& kind) {
@@ -301,7 +313,7 @@ void Trainer::report_model() {
 bool Trainer::save() {
   runtime_.set_phase("checkpoint");
   const ProfileScope scope(Phase::checkpoint, "checkpoint");
-  const auto failed = checkpoints_.save(make_manifest(), learner_->state());
+  const auto failed = checkpoints_.save(make_manifest(), learner_->state(), best_.step());
   last_save_ = Clock::now();
   if (failed && first()) warn(fmt::format("the checkpoint of step {} was not saved, the last sound one stays: {}", steps_done_, failed->what()));
   if (!failed) last_saved_step_ = steps_done_;
@@ -323,6 +335,7 @@ checkpoint::Manifest Trainer::make_manifest() const {
   manifest.wall_s = wall_s();
   manifest.state[kEvaluatedKey] = last_evaluation_step_;
   manifest.state[kSkippedKey] = skipped_samples_;
+  best_.save(manifest.state);
   return manifest;
 }
 
@@ -343,6 +356,7 @@ int Trainer::finish(const std::string& status, int exit_status) {
     summary.train_loss = last_loss_;
     summary.evaluation = last_evaluation_;
     summary.classes = last_classes_;
+    summary.best = best_.text();
     summary.evaluation_ema = last_average_evaluation_;
     summary.speed = reporter_->speed_of(reporter_->pace());
     summary.step_ms_median = reporter_->step_ms_median();

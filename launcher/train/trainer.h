@@ -15,6 +15,7 @@
 #include "launcher/report/profile.h"
 #include "launcher/report/reporter.h"
 #include "launcher/report/skipped_log.h"
+#include "launcher/train/best_evaluation.h"
 #include "launcher/train/checkpoints.h"
 #include "launcher/train/evaluator.h"
 #include "launcher/train/learner.h"
@@ -48,7 +49,8 @@ class Trainer {
   void start_loader();
   StepReport run_step();
   Votes votes() const;
-  void evaluate();
+  /// Whether it was the best so far, where that is watched.
+  bool evaluate();
   /// Of the weights as they stand, reported as `kind`.
   NamedValues evaluate_as(const std::string& kind);
   void report_classes(const std::string& kind, const ClassCounts& counts);
@@ -90,6 +92,7 @@ class Trainer {
   NamedValues last_evaluation_, last_average_evaluation_;
   std::optional<ClassReport> last_classes_;  // rank 0
   int64_t last_evaluation_step_ = -1, last_saved_step_ = -1;
+  BestEvaluation best_;
 };
 
 }  // namespace tessera::launcher

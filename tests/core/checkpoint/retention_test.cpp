@@ -42,6 +42,16 @@ TEST_F(RetentionTest, KeepsTheNewest) {
   EXPECT_EQ(steps(), std::vector<int64_t>{4});
 }
 
+TEST_F(RetentionTest, OneMayBeKeptBesideTheNewest) {
+  save_steps({1, 2, 3, 4});
+  retain_newest(checkpoints_, 2, 1);
+  EXPECT_EQ(steps(), (std::vector<int64_t>{4, 3, 1}));
+  retain_newest(checkpoints_, 2, 4);
+  EXPECT_EQ(steps(), (std::vector<int64_t>{4, 3, 1}));
+  retain_newest(checkpoints_, 1, 7);
+  EXPECT_EQ(steps(), std::vector<int64_t>{4});
+}
+
 TEST_F(RetentionTest, WhatIsNotCompleteIsNeitherCountedNorTouched) {
   save_steps({1, 2, 3, 4});
   std::filesystem::remove(folder_of(checkpoints_, 4) / kManifestFile);

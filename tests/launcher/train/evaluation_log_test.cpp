@@ -16,10 +16,12 @@ namespace {
 namespace fs = std::filesystem;
 
 DoneChunk chunk(int64_t number, bool with_rows) {
-  DoneChunk done{number, 4, number % 2, {number, -number, 7}, {}, {}};
+  DoneChunk done{number, 4, number % 2, {number, -number, 7}, {}, {}, {}};
   if (!with_rows) return done;
   const std::vector<float> outputs = {static_cast<float>(number), 0.5f, -1.0f, 2.0f};
   const std::vector<int64_t> targets = {number, 3};
+  done.classes = ClassCounts(4, true);
+  done.classes.add(3, number % 4, 5);
   done.outputs = Tensor::of<float>(outputs, {2, 2});
   done.targets = Tensor::of<int64_t>(targets, {2});
   return done;
@@ -30,6 +32,8 @@ void expect_equal(const DoneChunk& a, const DoneChunk& b) {
   EXPECT_EQ(a.samples, b.samples);
   EXPECT_EQ(a.skipped_samples, b.skipped_samples);
   EXPECT_EQ(a.words, b.words);
+  ASSERT_EQ(a.classes.classes(), b.classes.classes());
+  EXPECT_TRUE(std::ranges::equal(a.classes.words(), b.classes.words()));
   ASSERT_EQ(a.outputs.defined(), b.outputs.defined());
   if (!a.outputs.defined()) return;
   ASSERT_EQ(a.outputs.shape(), b.outputs.shape());
