@@ -95,7 +95,6 @@ def judged(errors, open_gates):
     def of(name, error):
         bound = LOGITS_BOUND if name.startswith("logits") else GRADIENT_BOUND
         if open_gates:
-        if open_gates:
             return error.rms(), bound
         return (error.median() if name.startswith("logits") else best(error, bound)), bound
     return {name: of(name, error) for name, error in errors.items()}
