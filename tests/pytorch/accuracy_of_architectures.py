@@ -4,8 +4,9 @@
 A tensor passes if it is within its bound of PyTorch's, or no further from float64 than twice PyTorch's own f32 run: behind a hundred
 batch norms of a few pixels each, f32 itself is further off than any bound. Two kinds of weights share the work:
 
-- Open gates: no ReLU behind a batch norm is near a decision, so that two right programs agree closely on every batch. Every tensor is judged by its
-  worst batch: what is wrong, in every batch or in one, shows from the bound on, but for tensors before a max-pool, whose choices rounding turns, too.
+- Open gates: no ReLU behind a batch norm is near a decision, so that two right programs agree closely on every batch. Every tensor is judged by the
+  root mean square over batches: what is wrong in every batch shows from the bound on, what is wrong in one of five from twice the bound, but for
+  tensors before a max-pool, whose choices rounding turns, too.
 - Closed and open ones: among millions of ReLU inputs some turn by rounding in every other batch, in one run and not in the other (see accuracy.py), and
   each moves all gradients before it by a thousandth. So a gradient is judged by the batch in which it is best, on either side, or where they turn in
   every batch by the root mean square; logits by the median. That finds what is wrong in every batch: a ReLU whose backward is, say.
@@ -94,7 +95,7 @@ def judged(errors, open_gates):
     def of(name, error):
         bound = LOGITS_BOUND if name.startswith("logits") else GRADIENT_BOUND
         if open_gates:
-            return error.largest(), bound
+            return error.rms(), bound
         return (error.median() if name.startswith("logits") else best(error, bound)), bound
     return {name: of(name, error) for name, error in errors.items()}
 
