@@ -161,7 +161,7 @@ std::vector<float> bias_gradient(bool weight_is_fixed) {
   convolution.name_tree("conv");
   FlatParameters parameters(convolution, 1);
   parameters.fix({weight_is_fixed, false});
-  const Tensor x = Tensor::empty_channels_last({2, 3, 6, 7});
+  const Tensor x = Tensor::empty({2, 3, 6, 7});
   initialise(x, Initialiser::normal(1.0f), 3, "x");
   ForwardContext context(true, 1, 0, 0);
   autograd::Engine().backward(ops::squared_error(convolution(Variable(x), context), Tensor::zeros({2, 5, 6, 7})).sum, parameters.leaves());
