@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Step times of data parallelism, side by side: runs of `tessera train`, alternating, one thread a rank, medians over all steps but each
-run's first (which runs twice).
+"""Step times of data parallelism, side by side: runs of `tessera train`, alternating, one thread a rank, medians (weak: means) over all steps but
+each run's first (which runs twice).
 
   reduction   exact against fastest, on 1 and on 2 ranks
   scaling     2 ranks against 1
@@ -73,14 +73,13 @@ class Run:
 
 
 def compare(model, name, first, second, rounds):
-    """Alternates two (label, ranks, settings[, runs at the same time]) and prints medians and the ratio of step times, round by round."""
+    """Alternates two (label, ranks, settings) and prints medians and the ratio of step times, round by round."""
     times = {first[0]: [], second[0]: []}
     ratios = []
     for number in range(rounds):
         medians = []
-        for label, ranks, settings, *count in (first, second):
-            runs = [Run(model, ranks, settings) for _ in range(count[0] if count else 1)]
-            steps = [line["step_ms"] for run in runs for line in run.lines()]
+        for label, ranks, settings in (first, second):
+            steps = [line["step_ms"] for line in Run(model, ranks, settings).lines()]
             times[label] += steps
             medians.append(statistics.median(steps))
         ratios.append(medians[0] / medians[1])
@@ -101,9 +100,17 @@ def scaling(model, rounds):
 
 
 def weak(model, rounds):
-    def quanta(count):
-        return {"batch.micro_samples": model.quantum, "batch.global_samples": count * model.quantum}
-    compare(model, "efficiency", ("2 runs alone", 1, quanta(1), 2), ("2 ranks", 2, quanta(2)), rounds)
+    """Samples a second over whole runs: a step of two ranks ends with the slower one, so that medians of steps would flatter runs alone."""
+    def samples_per_s(ranks, count):
+        quanta = {"batch.micro_samples": model.quantum, "batch.global_samples": ranks * model.quantum}
+        runs = [Run(model, ranks, quanta) for _ in range(count)]
+        return sum(ranks * model.quantum * 1e3 / statistics.fmean(line["step_ms"] for line in run.lines()) for run in runs)
+    ratios = []
+    for number in range(rounds):
+        alone, together = samples_per_s(1, 2), samples_per_s(2, 1)
+        ratios.append(together / alone)
+        print(f"  round {number + 1}: 2 runs alone {alone:.1f} samples/s, 2 ranks {together:.1f} samples/s, efficiency {ratios[-1]:.3f}", flush=True)
+    print(f"efficiency {statistics.median(ratios):.3f} (median of {rounds})", flush=True)
 
 
 def link(model, rounds):
