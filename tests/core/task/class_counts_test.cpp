@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "core/base/error.h"
@@ -42,7 +43,7 @@ TEST(ClassCounts, SharesAreThoseOfTheDefinition) {
   EXPECT_EQ(example(true).pair(2, 1), 0);
 }
 
-/// scikit-learn 1.2: precision_recall_fscore_support([0] * 4 + [1] * 4, [0, 0, 0, 1, 1, 1, 2, 2], average="macro", zero_division=0).
+/// Over the classes that occur in either, as in scikit-learn's precision_recall_fscore_support(average="macro", zero_division=0).
 TEST(ClassCounts, MacroAveragesAreScikitLearns) {
   const ClassScores macro = example(true).macro();
   EXPECT_DOUBLE_EQ(macro.precision, (1.0 + 2.0 / 3.0) / 3.0);
