@@ -21,8 +21,9 @@ PASSES = 5
 # Of the whole gradient's norm; what is smaller is zero but for rounding (a bias before a batch norm), and is measured by the whole.
 NEGLIGIBLE = 1e-10
 WHOLE = "whole gradient"
-# Of an error, relative to its tensor: a wrong formula is further off.
-NOTICED = 5e-2
+# Of an error, relative to its tensor: a wrong formula is further off. Behind 100 layers with closed gates PyTorch's own f32 run is off by a twentieth in the
+# first scales and shifts; what closed gates alone can show, a wrong ReLU, is off by its whole.
+NOTICED, NOTICED_WITH_OPEN_GATES = 0.2, 0.05
 
 
 def passes_of(model, weights, batch):
@@ -119,4 +120,4 @@ def compare(case, ours, weights, file, open_gates):
     lines = [line_of(case, name + kind, *tensors.pop(name)) for name in ("logits", "logits in evaluation")]
     worst = max(tensors, key=lambda name: share_of_bound(*tensors[name]))
     return [*lines, line_of(case, f"worst of {len(tensors)} gradients{kind}: {worst}", *tensors[worst]),
-            (f"relative size of an error that would pass{kind}, in {passing[-1][1]}", passing[-1][0], NOTICED)]
+            (f"relative size of an error that would pass{kind}, in {passing[-1][1]}", passing[-1][0], NOTICED_WITH_OPEN_GATES if open_gates else NOTICED)]
