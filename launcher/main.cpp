@@ -88,6 +88,38 @@ void add_bench(CLI::App& app, BenchArguments& arguments, Commands& commands) {
   commands[command] = [&] { return benchmark(arguments); };
 }
 
+void add_generate(CLI::App& app, GenerateArguments& arguments, Commands& commands) {
+  auto* command = app.add_subcommand("generate", "text of a language model, as it comes");
+  add_recipe(command, arguments);
+  command->add_option("--prompt", arguments.prompt, "what the text begins with");
+  command->add_option("--tokens", arguments.tokens, "most tokens behind the prompt")->check(CLI::NonNegativeNumber)->capture_default_str();
+  command->add_option("--temperature", arguments.temperature, "0: always the likeliest token; 1: as the model says")->check(CLI::Range(0.0, 1000.0))->capture_default_str();
+  command->add_option("--top-k", arguments.top_k, "draw among so many likeliest tokens; 0: all")->check(CLI::NonNegativeNumber)->capture_default_str();
+  command->add_option("--top-p", arguments.top_p, "draw among the likeliest tokens that have this share together")->check(CLI::Range(1e-9, 1.0))->capture_default_str();
+  command->add_option("--seed", arguments.seed, "of the random numbers")->capture_default_str();
+  command->add_flag("--no-cache", arguments.no_cache, "compute keys and values of all tokens anew for every token: slow, the same text");
+  auto* checkpoint = command->add_option("--checkpoint", arguments.checkpoint, "checkpoint folder; default: the newest sound one of the run, or init.weights");
+  command->add_option("--weights", arguments.weights, "weights file instead of a checkpoint")->excludes(checkpoint);
+  command->add_option("--tokenizer", arguments.tokenizer, "files of a tokenizer, instead of the recipe's (see tessera tokenize --help)");
+  command->add_option("--out", arguments.out, "run folder, instead of the recipe's run.out");
+  commands[command] = alone([&] { return generate(arguments); });
+}
+
+void add_tokenize(CLI::App& app, TokenizeArguments& arguments, Commands& commands) {
+  auto* command = app.add_subcommand("tokenize", "text files to token shards, in llm.c's format");
+  command->add_option("inputs", arguments.inputs, "NAME.txt: one document; NAME.jsonl: one a line; either may be NAME.gz")->required();
+  command->add_option("--tokenizer", arguments.tokenizer, "folder with encoder.json and vocab.bpe, or vocab.txt; or NAME.bin of llama2.c, or NAME.characters")->required();
+  command->add_option("--out", arguments.out, "folder for the shards")->required();
+  command->add_option("--name", arguments.name, "shards are NAME_000000.bin and so on")->capture_default_str();
+  command->add_option("--key", arguments.key, "of the text in lines of JSON")->capture_default_str();
+  command->add_option("--shard-tokens", arguments.shard_tokens, "tokens of a shard; the last has what is left")
+      ->check(CLI::Range(int64_t{1}, int64_t{2147483647}))
+      ->capture_default_str();
+  command->add_option("--threads", arguments.threads, "the files are the same whatever their number")->check(CLI::Range(1, 1024))->capture_default_str();
+  command->footer("Before each document stands the tokenizer's separator (<|endoftext|>, [SEP], <s>). Stopped at any moment, the same command goes on behind the last finished shard.");
+  commands[command] = alone([&] { return tokenize(arguments); });
+}
+
 void add_checkpoint(CLI::App& app, std::string& folder, std::string& file, Commands& commands) {
   auto* group = app.add_subcommand("checkpoint", "work on checkpoint folders");
   group->require_subcommand(1);
@@ -126,12 +158,16 @@ int run(int argc, char** argv) {
   RecipeArguments show_arguments;
   ConfusionArguments confusion_arguments;
   BenchArguments bench_arguments;
+  GenerateArguments generate_arguments;
+  TokenizeArguments tokenize_arguments;
   std::string folder, file;
   add_train(app, train_arguments, commands);
   add_eval(app, eval_arguments, commands);
   add_confusion(app, confusion_arguments, commands);
   add_show(app, show_arguments, commands);
   add_bench(app, bench_arguments, commands);
+  add_generate(app, generate_arguments, commands);
+  add_tokenize(app, tokenize_arguments, commands);
   commands[app.add_subcommand("recipes", "the recipes there are; TESSERA_RECIPES names another folder")] = alone(list_recipes);
   commands[app.add_subcommand("models", "the models there are, with their keys and defaults")] = alone(list_models);
   add_schema(app, commands);

@@ -10,6 +10,7 @@
 #include "core/data/dataset.h"
 #include "core/data/webdataset.h"
 #include "core/task/task.h"
+#include "core/text/tokenizer.h"
 
 namespace tessera::recipes {
 
@@ -24,6 +25,9 @@ bool prepare_dataset(const config::DataBlock& block, std::string_view split, con
 
 /// Throws Error(data) for missing or broken files, Error(usage) for a split that the data set does not have.
 std::shared_ptr<const data::Dataset> open_dataset(const config::DataBlock& block, std::string_view split);
+
+/// What the data's token ids stand for. Throws Error(usage) for data that is no text.
+std::shared_ptr<const text::Tokenizer> make_tokenizer(const config::DataBlock& block);
 
 /// Throws Error(usage) that names key and fix where samples do not have the shape that the model takes, or have more classes.
 void check_data_fits(const config::Recipe& recipe, const data::Dataset& dataset);

@@ -57,6 +57,10 @@ void write_file_atomically(const std::filesystem::path& path, std::string_view c
   OutputFile file(temporary, kind);
   file.write(content.data(), content.size());
   file.sync_and_close();
+  rename_into_place(temporary, path, kind);
+}
+
+void rename_into_place(const std::filesystem::path& temporary, const std::filesystem::path& path, ErrorKind kind) {
   if (::rename(temporary.c_str(), path.c_str()) != 0) fail(kind, "cannot rename into place", path);
   sync_folder(path.has_parent_path() ? path.parent_path() : ".", kind);
 }

@@ -21,6 +21,9 @@ std::string read_file(const std::filesystem::path& path, ErrorKind kind);
 /// of the folder.
 void write_file_atomically(const std::filesystem::path& path, std::string_view content, ErrorKind kind);
 
+/// Gives a finished file its name, durably.
+void rename_into_place(const std::filesystem::path& temporary, const std::filesystem::path& path, ErrorKind kind);
+
 /// Makes the names in `folder` durable.
 void sync_folder(const std::filesystem::path& folder, ErrorKind kind);
 

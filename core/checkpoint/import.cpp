@@ -5,9 +5,9 @@
 #include <map>
 
 #include "core/base/error.h"
+#include "core/checkpoint/weight_files.h"
 #include "core/config/rename.h"
 #include "core/config/suggest.h"
-#include "core/format/safetensors.h"
 
 namespace tessera::checkpoint {
 namespace {
@@ -37,10 +37,16 @@ bool differs_in_classes(const TensorInfo& info, const StateEntry& entry) {
   return !model.empty() && !file.empty() && model[0] != file[0] && same_but_for_ones(file.subspan(1), model.subspan(1));
 }
 
+std::vector<std::string> names_of(std::span<const StateEntry> entries) {
+  std::vector<std::string> names;
+  for (const StateEntry& entry : entries) names.push_back(entry.name);
+  return names;
+}
+
 /// The tensors of a file under the model's names, without those that init.skip names.
 class Source {
  public:
-  Source(const std::filesystem::path& path, const config::InitConfig& rules) : file_(path) {
+  Source(const std::filesystem::path& path, const config::InitConfig& rules, std::span<const StateEntry> entries) : file_(path, names_of(entries)) {
     const config::Renamer rename(rules.rename);
     const config::NamePatterns skip(rules.skip, "init.skip", rules.skip_origin);
     for (const TensorInfo& info : file_.tensors()) {
@@ -69,7 +75,7 @@ class Source {
   [[noreturn]] void fail(const std::string& what, const std::string& fix) const { throw Error(ErrorKind::data, what, file_.path().string(), fix); }
 
  private:
-  SafetensorsFile file_;
+  WeightFiles file_;
   std::map<std::string, const TensorInfo*> infos_;
   std::vector<std::string> skipped_;
 };
@@ -159,7 +165,7 @@ void check_skip(std::span<const StateEntry> entries, const Source& source, const
 }  // namespace
 
 void import_weights(std::span<const StateEntry> entries, const std::filesystem::path& path, const config::InitConfig& rules) {
-  const Source source(path, rules);
+  const Source source(path, rules, entries);
   check_skip(entries, source, rules);
   const config::NamePatterns skip(rules.skip, "init.skip", rules.skip_origin);
   std::vector<StateEntry> wanted;

@@ -26,6 +26,7 @@ class PlainSource final : public ByteSource {
     return size;
   }
   uint64_t most_bytes() const override { return size_bytes_; }
+  uint64_t consumed_bytes() const override { return size_bytes_ - rest_.size(); }
 
  private:
   std::span<const std::byte> rest_;
@@ -50,6 +51,7 @@ class GzipSource final : public ByteSource {
 
   /// Deflate's best ratio is 1032 to 1.
   uint64_t most_bytes() const override { return size_bytes_ * 1032; }
+  uint64_t consumed_bytes() const override { return size_bytes_ - rest_.size(); }
 
  private:
   size_t inflate_some(std::span<std::byte> destination) {

@@ -18,6 +18,8 @@ class ByteSource {
   virtual size_t read(std::span<std::byte> destination) = 0;
   /// No more bytes than this can ever come out.
   virtual uint64_t most_bytes() const = 0;
+  /// How much of the input has been read: of a compressed one, compressed bytes.
+  virtual uint64_t consumed_bytes() const = 0;
 };
 
 /// gzip (RFC 1952, also several members in a row) or, by its first bytes, plain. `where` names the input in errors.

@@ -113,11 +113,13 @@ Variable activate(Activation activation, const Variable& x) {
   return x;
 }
 
+ops::DropoutKey Dropout::next_key(ForwardContext& context) {
+  return {random_key(context.seed(), RandomPurpose::dropout, path()), static_cast<uint32_t>(context.step()), static_cast<uint32_t>(context.quantum()),
+          context.next_use(*this)};
+}
+
 Variable Dropout::forward(const Variable& x, ForwardContext& context) {
-  if (!context.training()) return x;
-  const ops::DropoutKey key{random_key(context.seed(), RandomPurpose::dropout, path()), static_cast<uint32_t>(context.step()),
-                            static_cast<uint32_t>(context.quantum()), context.next_use(*this)};
-  return ops::dropout(x, probability_, key);
+  return context.training() ? ops::dropout(x, probability_, next_key(context)) : x;
 }
 
 }  // namespace tessera::nn

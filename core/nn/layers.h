@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "core/nn/module.h"
+#include "core/ops/activation.h"
 #include "core/ops/convolution.h"
 #include "core/ops/pooling.h"
 
@@ -107,6 +108,10 @@ class Dropout final : public Module {
  public:
   explicit Dropout(double probability) : probability_(static_cast<float>(probability)) {}
   std::string kind() const override { return "Dropout"; }
+
+  /// For ops that drop inside: the share in this pass, 0 in evaluation, and the numbers of the next use.
+  float probability(const ForwardContext& context) const { return context.training() ? probability_ : 0.0f; }
+  ops::DropoutKey next_key(ForwardContext& context);
 
  private:
   Variable forward(const Variable& x, ForwardContext& context) override;

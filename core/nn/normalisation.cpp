@@ -3,7 +3,6 @@
 
 #include "core/base/error.h"
 #include "core/ops/checks.h"
-#include "core/ops/normalisation.h"
 
 namespace tessera::nn {
 namespace {
@@ -20,6 +19,12 @@ LayerNorm::LayerNorm(const Shape& normalised, double epsilon, bool bias)
 
 Variable LayerNorm::forward(const Variable& x, ForwardContext&) {
   return ops::layer_norm(x, normalised_, weight_.variable(), variable_of(bias_), epsilon_);
+}
+
+ops::NormalisedSum LayerNorm::of_sum(const Variable& x, const Variable& residual, const ForwardContext& context) const {
+  ops::NormalisedSum result = ops::add_layer_norm(x, residual, normalised_, weight_.variable(), variable_of(bias_), epsilon_);
+  result.normalised = checked(std::move(result.normalised), context);
+  return result;
 }
 
 GroupNorm::GroupNorm(int64_t groups, int64_t channels, double epsilon, bool affine)

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "core/nn/module.h"
+#include "core/ops/normalisation.h"
 
 namespace tessera::nn {
 
@@ -11,6 +12,9 @@ class LayerNorm final : public Module {
  public:
   explicit LayerNorm(const Shape& normalised, double epsilon = 1e-5, bool bias = true);
   std::string kind() const override { return "LayerNorm"; }
+
+  /// x + residual and its normalisation, in one pass.
+  ops::NormalisedSum of_sum(const Variable& x, const Variable& residual, const ForwardContext& context) const;
 
  private:
   Variable forward(const Variable& x, ForwardContext&) override;

@@ -29,6 +29,7 @@ struct Call {
   AttentionGeometry geometry;
   AttentionDropout dropout;
   Tensor lengths;
+  Precision precision;
 };
 
 /// A product of all queries with all keys they see, or with their values. Backward has four of them, beside the one that is computed anew.
@@ -46,7 +47,7 @@ class AttentionNode final : public autograd::Node {
   const char* name() const override { return "attention"; }
 
   void backward(const Tensor& gradient) override {
-    const Tensor dout = contiguous(gradient).reshape(output_.shape());
+    const Tensor dout = rounded(contiguous(gradient), call_.precision).reshape(output_.shape());
     if (!packed_) {
       Qkv gradients{Tensor::empty(inputs_.q.shape()), Tensor::empty(inputs_.k.shape()), Tensor::empty(inputs_.v.shape())};
       compute(dout, gradients);
@@ -114,7 +115,8 @@ Call call_of(const Qkv& inputs, const AttentionOptions& options) {
   const DropoutKey& key = options.dropout_key;
   return {{q[0], q[1], k[1], q[2], k[2], q[3], options.causal, static_cast<float>(scale)},
           {options.dropout, key.key, key.step, key.quantum, key.use},
-          options.lengths.defined() ? contiguous(options.lengths) : Tensor()};
+          options.lengths.defined() ? contiguous(options.lengths) : Tensor(),
+          options.precision};
 }
 
 /// The result [B, T, H, D] and the logarithms that backward needs.
@@ -139,7 +141,8 @@ Result compute(const Qkv& inputs, const Call& call) {
 Variable attention(const Variable& q, const Variable& k, const Variable& v, const AttentionOptions& options) {
   const Qkv given{q.value(), k.value(), v.value()};
   check(given, options);
-  const Qkv inputs{with_dense_heads(given.q), with_dense_heads(given.k), with_dense_heads(given.v)};
+  const auto factor = [&](const Tensor& x) { return options.precision == Precision::f32 ? with_dense_heads(x) : rounded(contiguous(x), options.precision); };
+  const Qkv inputs{factor(given.q), factor(given.k), factor(given.v)};
   const Call call = call_of(inputs, options);
   const Result result = compute(inputs, call);
   return autograd::record<AttentionNode>(result.output, {&q, &k, &v}, false, inputs, call, result.output, result.logarithms);
@@ -152,7 +155,7 @@ Variable self_attention(const Variable& qkv, int64_t heads, int64_t key_heads, c
     fail("attention", "features of the input " + shape.text() + " cannot be split into " + std::to_string(heads) + " heads of queries and " +
                           std::to_string(key_heads) + " of keys and of values");
   }
-  const Tensor input = contiguous(qkv.value());
+  const Tensor input = rounded(contiguous(qkv.value()), options.precision);
   const int64_t width = shape[2] / (heads + 2 * key_heads);
   const Qkv inputs = AttentionNode::split(input.reshape({shape[0], shape[1], heads + 2 * key_heads, width}), heads, key_heads);
   check(inputs, options);

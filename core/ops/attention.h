@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "core/ops/activation.h"
+#include "core/ops/precision.h"
 
 namespace tessera::ops {
 
@@ -15,6 +16,7 @@ struct AttentionOptions {
   Tensor lengths = {};               ///< i64 [B]: so many keys of each sample count, 1..S; undefined: all
   float dropout = 0.0f;              ///< of the probabilities
   DropoutKey dropout_key = {};
+  Precision precision = Precision::f32;  ///< queries, keys, values and the result's gradient are rounded to it
 };
 
 /// softmax(scale * q k^T) v by heads: q [B, T, H, D], k and v [B, S, K, D] -> [B, T, H, D]; query head h uses key head h / (H / K). Memory is linear in T and S:

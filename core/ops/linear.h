@@ -12,4 +12,7 @@ using autograd::Variable;
 /// taken as it is, for its owner rounds it once an update (nn::Parameter::factor).
 Variable linear(const Variable& x, const Variable& weight, const Variable& bias, Precision precision = Precision::f32);
 
+/// The same for a weight [in, out], as GPT-2 stores it: x weight + bias.
+Variable linear_in_out(const Variable& x, const Variable& weight, const Variable& bias, Precision precision = Precision::f32);
+
 }  // namespace tessera::ops

@@ -87,6 +87,7 @@ class Pass {
     const float* x = x_.data<float>() + first * sizes_.features;
     kernels_.loss.cross_entropy_backward({rows, sizes_.classes, dlogits, targets_.from(first), &options_.gradient, dlogits});
     if (gradients_.bias.defined()) add_bias_gradient(first, rows);
+    if (options_.precision != Precision::f32) round_into(logits_.narrow(0, 0, rows), options_.precision, logits_.narrow(0, 0, rows));
     if (gradients_.weight.defined()) {
       kernels_.matmul.matmul({sizes_.classes, sizes_.features, rows, true, false, dlogits, x, gradients_.weight.data<float>(), nullptr, first > 0});
     }
@@ -144,7 +145,7 @@ LinearLoss linear_cross_entropy(const Variable& x, const Variable& weight, const
   const LossTargets rows({sizes.rows}, sizes.classes, targets, options.loss);
   const Gradients gradients{early_target_of(x), early_target_of(weight), bias.defined() ? early_target_of(bias) : Tensor()};
   const Tensor shift = bias.defined() ? contiguous(bias.value()) : Tensor();
-  Pass pass(sizes, rows, options, contiguous(x.value()), contiguous(weight.value()), shift, gradients);
+  Pass pass(sizes, rows, options, rounded(contiguous(x.value()), options.precision), contiguous(weight.value()), shift, gradients);
   pass.run();
   const Tensor loss = Tensor::empty({});
   *loss.data<float>() = static_cast<float>(pass.loss());

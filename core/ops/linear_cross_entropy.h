@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "core/ops/loss.h"
+#include "core/ops/precision.h"
 
 namespace tessera::ops {
 
@@ -12,6 +13,7 @@ struct LinearCrossEntropyOptions {
   /// Gradient that backward will bring for the sum: its factor in the total that is differentiated.
   float gradient = 1.0f;
   bool count_correct = false;  ///< also find `correct`
+  Precision precision = Precision::f32;  ///< x and the logits' gradient are rounded to it, as linear()'s; the weight is taken as it is
 };
 
 struct LinearLoss {

@@ -2,6 +2,7 @@
 #include "core/task/metrics.h"
 
 #include <algorithm>
+#include <cmath>
 
 namespace tessera {
 
@@ -14,7 +15,10 @@ void Metrics::add(size_t index, double sum, double weight) {
 
 void Metrics::clear() { sums_.assign(sums_.size(), ExactScalar()); }
 
-double Metrics::mean(size_t index) const { return sum(index) / weight(index); }
+double Metrics::mean(size_t index) const {
+  const double mean = sum(index) / weight(index);
+  return names_[index] == kPerplexity ? std::exp(mean) : mean;
+}
 
 std::vector<int64_t> Metrics::words() const {
   std::vector<int64_t> words;

@@ -3,11 +3,15 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/exact/exact_scalar.h"
 
 namespace tessera {
+
+/// This metric is the exponential of its mean: of losses in nats.
+inline constexpr std::string_view kPerplexity = "perplexity";
 
 /// Weighted means that can be merged over quanta and ranks without a trace of the grouping. Every rank has the same names in the same order.
 class Metrics {

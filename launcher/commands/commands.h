@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "launcher/generate/generator.h"
 #include "launcher/train/trainer.h"
 
 namespace tessera::launcher {
@@ -48,6 +49,29 @@ struct BenchArguments {
   std::optional<std::string> json;
 };
 int benchmark(const BenchArguments& arguments);
+
+struct GenerateArguments : RecipeArguments {
+  std::optional<std::string> checkpoint, weights, tokenizer, out;
+  std::string prompt;
+  int64_t tokens = 256;
+  double temperature = 1.0;
+  int64_t top_k = 0;
+  double top_p = 1.0;
+  uint64_t seed = 1;
+  bool no_cache = false;
+};
+/// A language model's text, to standard output as it comes.
+int generate(const GenerateArguments& arguments);
+
+struct TokenizeArguments {
+  std::string tokenizer, out;
+  std::vector<std::string> inputs;
+  std::string name = "tokens", key = "text";
+  int64_t shard_tokens = 100'000'000;
+  int threads = 1;
+};
+/// Text files to token shards.
+int tokenize(const TokenizeArguments& arguments);
 
 int list_recipes();
 int list_models();

@@ -8,17 +8,17 @@ namespace {
 
 using autograd::Variable;
 
-OpRow linear_row(int64_t rows, int64_t in_features, int64_t out_features) {
-  return {"linear " + Shape{rows, in_features, out_features}.text(),
-          {{{rows, in_features}}, {{out_features, in_features}}, {{out_features}}},
-          [](const std::vector<Variable>& in) { return ops::linear(in[0], in[1], in[2]); },
+OpRow linear_row(int64_t rows, int64_t in_features, int64_t out_features, bool in_out = false) {
+  return {(in_out ? "linear_in_out " : "linear ") + Shape{rows, in_features, out_features}.text(),
+          {{{rows, in_features}}, {in_out ? Shape{in_features, out_features} : Shape{out_features, in_features}}, {{out_features}}},
+          [=](const std::vector<Variable>& in) { return in_out ? ops::linear_in_out(in[0], in[1], in[2]) : ops::linear(in[0], in[1], in[2]); },
           [=](const std::vector<Numbers>& in) {
             Numbers y;
             for (int64_t r = 0; r < rows; ++r)
               for (int64_t o = 0; o < out_features; ++o) {
                 double sum = in[2][static_cast<size_t>(o)];
                 for (int64_t i = 0; i < in_features; ++i)
-                  sum += in[0][static_cast<size_t>(r * in_features + i)] * in[1][static_cast<size_t>(o * in_features + i)];
+                  sum += in[0][static_cast<size_t>(r * in_features + i)] * in[1][static_cast<size_t>(in_out ? i * out_features + o : o * in_features + i)];
                 y.push_back(sum);
               }
             return y;
@@ -50,6 +50,7 @@ std::vector<OpRow> linear_rows() {
   std::vector<OpRow> rows;
   for (const Shape& s : {Shape{1, 1, 1}, Shape{5, 7, 3}, Shape{64, 120, 84}, Shape{3, 1, 9}, Shape{0, 4, 3}, Shape{8, 8, 8}, Shape{1, 33, 17}, Shape{13, 9, 70}}) {
     rows.push_back(linear_row(s[0], s[1], s[2]));
+    rows.push_back(linear_row(s[0], s[1], s[2], true));
   }
   rows.push_back(embedding_row({2, 9}, 11, 7));
   rows.push_back(embedding_row({3, 1, 5}, 64, 33));

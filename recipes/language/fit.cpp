@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "recipes/language/fit.h"
+
+#include <fmt/format.h>
+
+#include "core/base/error.h"
+#include "recipes/fit.h"
+
+namespace tessera::recipes {
+
+void check_tokens(const config::KindBlock& model, int64_t vocabulary, int64_t context, const data::Dataset& dataset) {
+  const data::Field& inputs = dataset.fields().front();
+  if (inputs.dtype != DType::i64 || inputs.shape.dims() != 1) {
+    throw Error(ErrorKind::usage, fmt::format("{} takes windows of tokens, but a sample of the data is {} {}", model.kind, name_of(inputs.dtype), inputs.shape.text()),
+                model.node.origin().text(), "take data of kind tokens or text, or another model");
+  }
+  if (context < inputs.shape[0]) {
+    does_not_fit(model, "context", context, fmt::format("data.context is {} tokens", inputs.shape[0]), inputs.shape[0]);
+  }
+  const int64_t ids = dataset.classes().value_or(0);
+  if (vocabulary < ids) does_not_fit(model, "vocabulary", vocabulary, fmt::format("the data's vocabulary has {} tokens", ids), ids);
+}
+
+void check_heads(int64_t width, int64_t heads) {
+  if (width % heads != 0) {
+    throw Error(ErrorKind::usage, fmt::format("{} heads do not divide a width of {}", heads, width), "model.heads", "take heads that divide model.width");
+  }
+}
+
+}  // namespace tessera::recipes
