@@ -20,14 +20,14 @@ void check(const Variable& x, const Variable& weight, const Variable& bias, cons
 class BatchNormNode final : public autograd::Node {
  public:
   /// `output`: only where there is a residual.
-  BatchNormNode(Tensor input, Tensor output, Tensor weight, Tensor bias, Tensor mean, Tensor inverse_deviation, bool relu)
+  BatchNormNode(Tensor input, Tensor output, Tensor weight, Tensor bias, Tensor mean, Tensor inverse_deviation, float ceiling)
       : input_(std::move(input)),
         output_(std::move(output)),
         weight_(std::move(weight)),
         bias_(std::move(bias)),
         mean_(std::move(mean)),
         inverse_deviation_(std::move(inverse_deviation)),
-        relu_(relu) {}
+        ceiling_(ceiling) {}
 
   const char* name() const override { return "batch_norm"; }
 
@@ -38,7 +38,7 @@ class BatchNormNode final : public autograd::Node {
     Tensor dweight = wants(1) ? target(1, weight_.shape()) : Tensor::empty(weight_.shape());
     Tensor dbias = wants(2) ? target(2, weight_.shape()) : Tensor::empty(weight_.shape());
     kernels_for(dx.device())
-        .normalisation.batch_norm_backward({extent.rows(), extent.channels, relu_, input_.data<float>(), output_.data<float>(),
+        .normalisation.batch_norm_backward({extent.rows(), extent.channels, ceiling_, input_.data<float>(), output_.data<float>(),
                                             dy.data<float>(), weight_.data<float>(), bias_.data<float>(), mean_.data<float>(), inverse_deviation_.data<float>(),
                                             dx.data<float>(), dresidual.data<float>(), dweight.data<float>(), dbias.data<float>()});
     if (wants(2)) give(2, std::move(dbias));
@@ -49,7 +49,7 @@ class BatchNormNode final : public autograd::Node {
 
  private:
   Tensor input_, output_, weight_, bias_, mean_, inverse_deviation_;
-  bool relu_;
+  float ceiling_;
 };
 
 }  // namespace
@@ -63,13 +63,13 @@ Variable batch_norm(const Variable& x, const Variable& weight, const Variable& b
   Tensor output = empty_like(input), inverse_deviation = Tensor::empty({extent.channels}), mean = Tensor::empty({extent.channels});
   const Tensor scale = contiguous(weight.value()), shift = contiguous(bias.value());
   kernels_for(output.device())
-      .normalisation.batch_norm_forward({extent.rows(), extent.channels, static_cast<float>(options.epsilon), options.relu,
+      .normalisation.batch_norm_forward({extent.rows(), extent.channels, static_cast<float>(options.epsilon), options.ceiling,
                                          input.data<float>(), scale.data<float>(), shift.data<float>(),
                                          other.data<float>(), output.data<float>(), mean.data<float>(), inverse_deviation.data<float>(),
                                          statistics.unbiased_variance.data<float>()});
   copy_into(mean, statistics.mean);
   return autograd::record<BatchNormNode>(output, {&x, &weight, &bias, &residual}, input, residual.defined() ? output : Tensor(), scale, shift, mean, inverse_deviation,
-                                         options.relu);
+                                         options.ceiling);
 }
 
 Variable batch_norm_apply(const Variable& x, const Variable& weight, const Variable& bias, const Variable& residual,
@@ -79,7 +79,7 @@ Variable batch_norm_apply(const Variable& x, const Variable& weight, const Varia
   const ChannelExtent extent = channel_extent(input.shape());
   Tensor output = empty_like(input);
   kernels_for(output.device())
-      .normalisation.batch_norm_apply({extent.rows(), extent.channels, static_cast<float>(options.epsilon), options.relu, input.data<float>(),
+      .normalisation.batch_norm_apply({extent.rows(), extent.channels, static_cast<float>(options.epsilon), options.ceiling, input.data<float>(),
                                        contiguous(weight.value()).data<float>(), contiguous(bias.value()).data<float>(), other.data<float>(),
                                        mean.data<float>(), variance.data<float>(), output.data<float>()});
   return Variable(output);
