@@ -2,19 +2,25 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 
 namespace tessera {
 
 /// Batch and group norm take no more: their kernels keep coefficients of all channels on the stack.
 constexpr int64_t kMostNormalisedChannels = 16384;
 
+/// Where the ReLU that follows batch norm clips.
+constexpr float kNoRelu = 0.0f;  ///< there is none
+constexpr float kReluCeiling = std::numeric_limits<float>::infinity();
+constexpr float kRelu6Ceiling = 6.0f;
+
 /// Batch normalisation of [rows, channels] (channels-last images, rows = N * H * W), with what usually follows it in the same pass:
-/// y = act((x - mean) / sqrt(variance + epsilon) * weight + bias + residual), act being ReLU or nothing
+/// y = act((x - mean) / sqrt(variance + epsilon) * weight + bias + residual), act being ReLU, ReLU6 or nothing
 /// (Ioffe and Szegedy, ICML 2015). Sums run in f32 over blocks of rows and in f64 over the blocks.
 struct BatchNormForward {
   int64_t rows, channels;
   float epsilon;
-  bool relu;
+  float ceiling;  ///< of the ReLU behind; kNoRelu: none
   const float* x;
   const float* weight;    ///< [channels]
   const float* bias;      ///< [channels]
@@ -29,7 +35,7 @@ struct BatchNormForward {
 struct BatchNormApply {
   int64_t rows, channels;
   float epsilon;
-  bool relu;
+  float ceiling;  ///< of the ReLU behind; kNoRelu: none
   const float* x;
   const float* weight;
   const float* bias;
@@ -41,7 +47,7 @@ struct BatchNormApply {
 
 struct BatchNormBackward {
   int64_t rows, channels;
-  bool relu;
+  float ceiling;  ///< of the ReLU behind; kNoRelu: none
   const float* x;
   const float* y;  ///< the result; nullptr: found again from x, which takes the forward pass's bits; not with a residual
   const float* dy;

@@ -64,8 +64,8 @@ BatchNorm::BatchNorm(int64_t channels, double epsilon, double momentum)
       mean_(add_statistic("running_mean", {channels}, 0.0f, momentum)),
       variance_(add_statistic("running_var", {channels}, 1.0f, momentum)) {}
 
-Variable BatchNorm::normalise(const Variable& x, const Variable& residual, bool relu, const ForwardContext& context) {
-  const ops::BatchNormOptions options{epsilon_, relu};
+Variable BatchNorm::normalise(const Variable& x, const Variable& residual, float ceiling, const ForwardContext& context) {
+  const ops::BatchNormOptions options{epsilon_, ceiling};
   if (!context.training() || (mean_.fixed && variance_.fixed)) {
     return ops::batch_norm_apply(x, weight_.variable(), bias_.variable(), residual, options, mean_.value, variance_.value);
   }
@@ -74,14 +74,14 @@ Variable BatchNorm::normalise(const Variable& x, const Variable& residual, bool 
   return ops::batch_norm(x, weight_.variable(), bias_.variable(), residual, options, statistics);
 }
 
-Variable BatchNorm::forward(const Variable& x, ForwardContext& context) { return normalise(x, {}, false, context); }
+Variable BatchNorm::forward(const Variable& x, ForwardContext& context) { return normalise(x, {}, kNoRelu, context); }
 
-Variable BatchNorm::with_relu(const Variable& x, const Variable& residual, ForwardContext& context) {
-  return checked(normalise(x, residual, true, context), context);
+Variable BatchNorm::with_relu(const Variable& x, const Variable& residual, ForwardContext& context, float ceiling) {
+  return checked(normalise(x, residual, ceiling, context), context);
 }
 
 Variable BatchNorm::with_residual(const Variable& x, const Variable& residual, ForwardContext& context) {
-  return checked(normalise(x, residual, false, context), context);
+  return checked(normalise(x, residual, kNoRelu, context), context);
 }
 
 const std::vector<std::string>& activation_names() {

@@ -4,6 +4,7 @@
 
 #include <memory>
 
+#include "core/kernels/normalisation.h"
 #include "core/nn/module.h"
 #include "core/ops/activation.h"
 #include "core/ops/convolution.h"
@@ -76,8 +77,8 @@ class BatchNorm final : public Module {
   explicit BatchNorm(int64_t channels, double epsilon = 1e-5, double momentum = 0.1);
   std::string kind() const override { return "BatchNorm"; }
 
-  /// relu(bn(x) + residual) in one pass; an undefined residual adds nothing.
-  Variable with_relu(const Variable& x, const Variable& residual, ForwardContext& context);
+  /// relu(bn(x) + residual), or ReLU6, in one pass; an undefined residual adds nothing.
+  Variable with_relu(const Variable& x, const Variable& residual, ForwardContext& context, float ceiling = kReluCeiling);
   /// bn(x) + residual in one pass.
   Variable with_residual(const Variable& x, const Variable& residual, ForwardContext& context);
 
@@ -86,7 +87,7 @@ class BatchNorm final : public Module {
 
  private:
   Variable forward(const Variable& x, ForwardContext& context) override;
-  Variable normalise(const Variable& x, const Variable& residual, bool relu, const ForwardContext& context);
+  Variable normalise(const Variable& x, const Variable& residual, float ceiling, const ForwardContext& context);
 
   double epsilon_;
   Parameter& weight_;

@@ -18,9 +18,9 @@ Sequential& Sequential::then(Op op) {
   return *this;
 }
 
-Sequential& Sequential::then_batch_norm_relu(std::unique_ptr<BatchNorm> norm) {
+Sequential& Sequential::then_batch_norm_relu(std::unique_ptr<BatchNorm> norm, float ceiling) {
   BatchNorm& child = add(std::to_string(next_number_), std::move(norm));
-  steps_.push_back([&child](const Variable& x, ForwardContext& context) { return child.with_relu(x, {}, context); });
+  steps_.push_back([&child, ceiling](const Variable& x, ForwardContext& context) { return child.with_relu(x, {}, context, ceiling); });
   next_number_ += 2;
   return *this;
 }

@@ -22,7 +22,7 @@ class Sequential final : public Module {
   Sequential& then(const std::string& name, std::unique_ptr<Module> module);
   Sequential& then(Op op);
   /// Two steps in one pass over memory.
-  Sequential& then_batch_norm_relu(std::unique_ptr<BatchNorm> norm);
+  Sequential& then_batch_norm_relu(std::unique_ptr<BatchNorm> norm, float ceiling = kReluCeiling);
 
  private:
   using Step = std::function<Variable(const Variable&, ForwardContext&)>;

@@ -25,14 +25,14 @@ void check(const Variable& x, const Variable& weight, const Variable& bias, cons
 class BatchNormNode final : public autograd::Node {
  public:
   /// `output`: only where there is a residual.
-  BatchNormNode(Tensor input, Tensor output, Tensor weight, Tensor bias, Tensor mean, Tensor inverse_deviation, bool relu)
+  BatchNormNode(Tensor input, Tensor output, Tensor weight, Tensor bias, Tensor mean, Tensor inverse_deviation, float ceiling)
       : input_(std::move(input)),
         output_(std::move(output)),
         weight_(std::move(weight)),
         bias_(std::move(bias)),
         mean_(std::move(mean)),
         inverse_deviation_(std::move(inverse_deviation)),
-        relu_(relu) {}
+        ceiling_(ceiling) {}
 
   const char* name() const override { return "batch_norm"; }
 
@@ -43,7 +43,7 @@ class BatchNormNode final : public autograd::Node {
     Tensor dweight = wants(1) ? target(1, weight_.shape()) : Tensor::empty(weight_.shape());
     Tensor dbias = wants(2) ? target(2, weight_.shape()) : Tensor::empty(weight_.shape());
     kernels_for(dx.device())
-        .normalisation.batch_norm_backward({extent.rows(), extent.channels, relu_, input_.data<float>(), output_.data<float>(),
+        .normalisation.batch_norm_backward({extent.rows(), extent.channels, ceiling_, input_.data<float>(), output_.data<float>(),
                                             dy.data<float>(), weight_.data<float>(), bias_.data<float>(), mean_.data<float>(), inverse_deviation_.data<float>(),
                                             dx.data<float>(), dresidual.data<float>(), dweight.data<float>(), dbias.data<float>()});
     if (wants(2)) give(2, std::move(dbias));
@@ -54,7 +54,7 @@ class BatchNormNode final : public autograd::Node {
 
  private:
   Tensor input_, output_, weight_, bias_, mean_, inverse_deviation_;
-  bool relu_;
+  float ceiling_;
 };
 
 /// x * scale + shift with a scale and a shift a channel.
@@ -69,7 +69,8 @@ Variable apply_on_tape(const Variable& x, const Variable& weight, const Variable
   const Shape each = x.shape().dims() == 4 ? Shape{1, channels, 1, 1} : Shape{1, channels};
   Variable y = add(multiply(Variable(channels_innermost(x.value()), x.node()), reshape(scale, each)), reshape(shift, each));
   if (residual.defined()) y = add(y, residual);
-  return options.relu ? relu(y) : y;
+  if (options.ceiling == kNoRelu) return y;
+  return options.ceiling == kReluCeiling ? relu(y) : clamp(y, 0.0f, options.ceiling);
 }
 
 }  // namespace
@@ -83,13 +84,13 @@ Variable batch_norm(const Variable& x, const Variable& weight, const Variable& b
   Tensor output = empty_like(input), inverse_deviation = Tensor::empty({extent.channels}), mean = Tensor::empty({extent.channels});
   const Tensor scale = contiguous(weight.value()), shift = contiguous(bias.value());
   kernels_for(output.device())
-      .normalisation.batch_norm_forward({extent.rows(), extent.channels, static_cast<float>(options.epsilon), options.relu,
+      .normalisation.batch_norm_forward({extent.rows(), extent.channels, static_cast<float>(options.epsilon), options.ceiling,
                                          input.data<float>(), scale.data<float>(), shift.data<float>(),
                                          other.data<float>(), output.data<float>(), mean.data<float>(), inverse_deviation.data<float>(),
                                          statistics.unbiased_variance.data<float>()});
   copy_into(mean, statistics.mean);
   return autograd::record<BatchNormNode>(output, {&x, &weight, &bias, &residual}, input, residual.defined() ? output : Tensor(), scale, shift, mean, inverse_deviation,
-                                         options.relu);
+                                         options.ceiling);
 }
 
 Variable batch_norm_apply(const Variable& x, const Variable& weight, const Variable& bias, const Variable& residual,
@@ -100,7 +101,7 @@ Variable batch_norm_apply(const Variable& x, const Variable& weight, const Varia
   const ChannelExtent extent = channel_extent(input.shape());
   Tensor output = empty_like(input);
   kernels_for(output.device())
-      .normalisation.batch_norm_apply({extent.rows(), extent.channels, static_cast<float>(options.epsilon), options.relu, input.data<float>(),
+      .normalisation.batch_norm_apply({extent.rows(), extent.channels, static_cast<float>(options.epsilon), options.ceiling, input.data<float>(),
                                        contiguous(weight.value()).data<float>(), contiguous(bias.value()).data<float>(), other.data<float>(),
                                        mean.data<float>(), variance.data<float>(), output.data<float>()});
   return Variable(output);

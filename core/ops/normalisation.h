@@ -2,6 +2,7 @@
 #pragma once
 
 #include "core/autograd/variable.h"
+#include "core/kernels/normalisation.h"
 
 namespace tessera::ops {
 
@@ -14,7 +15,7 @@ struct BatchStatistics {
 
 struct BatchNormOptions {
   double epsilon = 1e-5;
-  bool relu = false;  ///< ReLU in the same pass
+  float ceiling = kNoRelu;  ///< of a ReLU in the same pass
 };
 
 /// Normalises x [N, C, H, W] or [N, C] by the mean and variance over all but C of this very batch, then scales by weight [C], adds bias [C], the residual (like

@@ -13,8 +13,9 @@ from safetensors.torch import save_file
 
 import accuracy
 import accuracy_of_architectures
+import memory
 import speed
-from models import ARCHITECTURE_CASES, CASES
+from models import ARCHITECTURE_CASES, CASES, SPEED_TARGETS
 from ours import Ours
 
 
@@ -39,10 +40,26 @@ def compare_case(case, arguments, parts):
             acceptance += [(case.name, *line) for line in accuracy.compare(case, ours)]
         print(flush=True)
     if "speed" in parts:
-        with start(arguments.batch or case.speed_samples) as ours:
-            targets.append((case.name, *speed.compare(case, ours, arguments.rounds, arguments.threads)))
-        print(flush=True)
+        targets.append(compare_speed(case, lambda: start(arguments.batch or case.speed_samples), arguments))
     return acceptance, targets
+
+
+def compare_speed(case, start, arguments):
+    """A speed line. `start`: makes our side, anew for the measurement of memory."""
+    samples = arguments.batch or case.speed_samples
+    with start() as ours:
+        line = (case.name, *speed.compare(case, ours, samples, arguments))
+    print(flush=True)
+    if "memory" in arguments.only.split(","):
+        with start() as ours:
+            memory.compare(case.name, ours, samples, arguments)
+        print(flush=True)
+    return line
+
+
+def compare_architecture_speed(case, arguments):
+    samples = arguments.batch or case.speed_samples
+    return compare_speed(case, lambda: Ours(arguments.driver, case.speed_recipe(samples, arguments.threads), case.speed_data(speed.BATCHES * samples), None), arguments)
 
 
 def compare_architecture(case, arguments, open_gates):
@@ -68,7 +85,8 @@ def parse():
     parser.add_argument("--tape-bench", required=True, help=argparse.SUPPRESS)
     parser.add_argument("--model", choices=[*(case.name for case in CASES + ARCHITECTURE_CASES), "all", "architectures"], default="all",
                         help="all: those with a training of their own (default); architectures: one pass of each image classifier; or one of either")
-    parser.add_argument("--only", default="numbers,speed,tape", help="comma-separated, of numbers, speed, tape (default: all)")
+    parser.add_argument("--only", default="numbers,speed,tape", help="comma-separated, of numbers, speed, memory, tape (default: all but memory)")
+    parser.add_argument("--ways", default=",".join(speed.WAYS), help="of PyTorch that are timed, comma-separated (default: all)")
     parser.add_argument("--data", type=pathlib.Path, help="safetensors file with inputs and targets, or a folder (lenet5: idx files, resnet20: "
                         "CIFAR-10's binary files); needs --model; default: a fixed formula")
     parser.add_argument("--weights", type=pathlib.Path, help="safetensors file to begin with; needs --model; default: our initialiser")
@@ -76,6 +94,7 @@ def parse():
     parser.add_argument("--gates", choices=["closed", "open", "both"], default="both", help="of image classifiers with batch norms: weights with which some ReLUs cut, "
                         "with which none does, or one after the other (default)")
     parser.add_argument("--threads", type=int, default=1, help="of both sides (default: 1)")
+    parser.add_argument("--clock", choices=["wall", "cpu"], default="wall", help="cpu: processor time of the steps, for one thread on a busy machine (default: wall)")
     parser.add_argument("--rounds", type=int, default=5, help="turns of each contestant in timings (default: 5)")
     arguments = parser.parse_args()
     if arguments.model not in [case.name for case in CASES] and (arguments.data or arguments.weights):
@@ -100,6 +119,8 @@ def main():
             for open_gates in (False, True) if case.has_norms else (False,):
                 if arguments.gates != ("closed" if open_gates else "open"):
                     acceptance += compare_architecture(case, arguments, open_gates)
+        if "speed" in parts and (arguments.model == case.name or (arguments.model == "architectures" and case.name in SPEED_TARGETS)):
+            targets.append(compare_architecture_speed(case, arguments))
     if "tape" in parts:
         torch.set_num_threads(1)
         targets.append(("tape", *speed.compare_tape(arguments.tape_bench, arguments.rounds)))

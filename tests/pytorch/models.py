@@ -50,6 +50,17 @@ class CifarResnet(nn.Module):
         return self.linear(h.mean((2, 3)))
 
 
+def recipe_of(model, optimizer, samples, threads):
+    """All but the data; one pass of the batch a step."""
+    return {"run": {"threads": threads}, "model": model, "optimizer": optimizer, "train": {"steps": 1000000},
+            "batch": {"global_samples": samples, "micro_samples": samples}}
+
+
+def sgd(block, parameters, **more):
+    """What a recipe's optimizer block says."""
+    return torch.optim.SGD(parameters, block["learning_rate"], momentum=block["momentum"], weight_decay=block["weight_decay"], **more)
+
+
 @dataclass
 class Case:
     """A model with the recipe of its published training."""
@@ -69,22 +80,29 @@ class Case:
     def made(self, weights, dtype=torch.float32):
         """The model with the given weights, in training mode."""
         model = self.build()
-        missing, unexpected = model.load_state_dict(weights, strict=False)
-        assert not unexpected and all(name.endswith("num_batches_tracked") for name in missing), (missing, unexpected)
+        architectures.load_weights(model, weights)
         return model.to(dtype).train()
 
     def make_optimizer(self, parameters, **more):
-        o = self.optimizer
-        return torch.optim.SGD(parameters, o["learning_rate"], momentum=o["momentum"], weight_decay=o["weight_decay"], **more)
+        return sgd(self.optimizer, parameters, **more)
 
     def recipe(self, samples, threads):
-        """All but the data; one pass of the batch a step."""
-        return {"run": {"threads": threads}, "model": self.model, "optimizer": self.optimizer, "train": {"steps": 1000000},
-                "batch": {"global_samples": samples, "micro_samples": samples}}
+        return recipe_of(self.model, self.optimizer, samples, threads)
+
+    def speed_recipe(self, samples, threads):
+        return self.recipe(samples, threads)
 
     def formula_data(self, samples):
         return {"inputs": golden.formula("inputs", (samples, *self.image), golden.INPUT_SCALE),
                 "targets": golden.class_ids("targets", samples, 10)}
+
+    def speed_data(self, samples):
+        return self.formula_data(samples)
+
+
+SPEED_PIXELS = 224  # of image classifiers
+SPEED_OPTIMIZER = {"kind": "sgd", "learning_rate": 0.001, "momentum": 0.9, "weight_decay": 1e-4}
+SPEED_TARGETS = {"resnet50": 1.3, "densenet121": 1.3, "vgg16": 1.25, "resnext50_32x4d": 1.2, "mobilenet_v2": 1.5}  # PyTorch's step time over ours
 
 
 @dataclass
@@ -111,11 +129,35 @@ class ArchitectureCase:
         return self.architecture.samples
 
     def recipe(self, samples, threads):
-        return {"run": {"threads": threads}, "model": self.architecture.model, "optimizer": {"kind": "sgd", "learning_rate": 0.1},
-                "train": {"steps": 1000000}, "batch": {"global_samples": samples, "micro_samples": samples}}
+        return recipe_of(self.architecture.model, {"kind": "sgd", "learning_rate": 0.1}, samples, threads)
 
     def formula_data(self, samples):
-        pixels = self.architecture.pixels
+        return self.data_of(samples, self.architecture.pixels)
+
+    def made(self, weights):
+        model = self.build_empty()
+        architectures.load_weights(model, weights)
+        return model.train()
+
+    def make_optimizer(self, parameters, **more):
+        return sgd(SPEED_OPTIMIZER, parameters, **more)
+
+    def speed_recipe(self, samples, threads):
+        return recipe_of(self.architecture.model, SPEED_OPTIMIZER, samples, threads)
+
+    def speed_data(self, samples):
+        return self.data_of(samples, SPEED_PIXELS)
+
+    @property
+    def speed_samples(self):
+        return 8
+
+    @property
+    def speed_target(self):
+        return SPEED_TARGETS.get(self.name, 1.0)
+
+    @staticmethod
+    def data_of(samples, pixels):
         return {"inputs": golden.formula("inputs", (samples, 3, pixels, pixels), golden.INPUT_SCALE),
                 "targets": golden.class_ids("targets", samples, 1000)}
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Step times, taken in turns: Tessera, then each way of running PyTorch, round after round."""
 
+import functools
 import itertools
 import statistics
 import subprocess
@@ -11,8 +12,9 @@ from torch.nn import functional
 
 TURN_S = 1.0    # what one turn of a contestant lasts, about
 MIN_STEPS = 3
-WARMUP_STEPS = 5
+WARMUP_STEPS = 3
 BATCHES = 4
+WAYS = {"eager": {}, "channels-last": {"channels_last": True}, "compile": {"compiled": True}, "compile-channels-last": {"channels_last": True, "compiled": True}}
 TAPE_TARGET = 5.0
 TAPE_LAYERS, TAPE_WIDTH, TAPE_BATCH = 100, 8, 8
 
@@ -33,12 +35,12 @@ class TorchSteps:
         functional.cross_entropy(self.model(inputs), targets).backward()
         self.optimizer.step()
 
-    def times_ms(self, steps):
-        times = []
+    def times_ms(self, steps, clock="wall"):
+        times, now = [], time.perf_counter if clock == "wall" else time.process_time
         for _ in range(steps):
-            start = time.perf_counter()
+            start = now()
             self.step()
-            times.append(1e3 * (time.perf_counter() - start))
+            times.append(1e3 * (now() - start))
         return times
 
 
@@ -55,17 +57,15 @@ def turns(contestants, rounds):
     return medians
 
 
-def torch_contestants(case, weights, batches):
-    ways = {"PyTorch eager": {}, "PyTorch eager, channels-last": {"channels_last": True},
-            "PyTorch compile": {"compiled": True}, "PyTorch compile, channels-last": {"channels_last": True, "compiled": True}}
+def torch_contestants(case, weights, batches, ways, clock):
     contestants = {}
-    for name, options in ways.items():
+    for way in ways:
         try:
-            steps = TorchSteps(case.made(weights), case.make_optimizer, batches, **options)
+            steps = TorchSteps(case.made(weights), case.make_optimizer, batches, **WAYS[way])
             steps.step()
-            contestants[name] = steps.times_ms
+            contestants[f"PyTorch {way}"] = functools.partial(steps.times_ms, clock=clock)
         except Exception as error:  # whatever torch.compile lacks on this machine
-            print(f"  {name}: does not run here: {str(error).splitlines()[0]:.120}")
+            print(f"  PyTorch {way}: does not run here: {str(error).splitlines()[0]:.120}")
     return contestants
 
 
@@ -75,18 +75,19 @@ def ratio_to_best(medians, ours):
     return best, statistics.median(theirs / mine for theirs, mine in zip(medians[best], medians[ours]))
 
 
-def compare(case, ours, rounds, threads):
+def compare(case, ours, samples, arguments):
     """Prints the table; returns (text, ratio, target)."""
     weights, batches = ours.weights(), ours.batches(BATCHES)
-    print(f"{case.name}: step times, batch {case.speed_samples}, {threads} thread(s), {rounds} rounds in turns")
-    medians = turns({"Tessera": ours.step_times_ms, **torch_contestants(case, weights, batches)}, rounds)
+    print(f"{case.name}: step times, batch {samples}, {arguments.threads} thread(s), {arguments.rounds} rounds in turns, {arguments.clock} time")
+    theirs = torch_contestants(case, weights, batches, arguments.ways.split(","), arguments.clock)
+    medians = turns({"Tessera": functools.partial(ours.step_times_ms, clock=arguments.clock), **theirs}, arguments.rounds)
     mine = statistics.median(medians["Tessera"])
     print(f"  {'':32} {'ms a step':>10} {'samples/s':>10} {'of ours':>8}   rounds")
     for name, values in medians.items():
         ms = statistics.median(values)
-        print(f"  {name:32} {ms:10.3f} {1e3 * case.speed_samples / ms:10.0f} {ms / mine:8.2f}   {' '.join(f'{value:.3f}' for value in values)}")
+        print(f"  {name:32} {ms:10.3f} {1e3 * samples / ms:10.0f} {ms / mine:8.2f}   {' '.join(f'{value:.3f}' for value in values)}")
     best, ratio = ratio_to_best(medians, "Tessera")
-    return f"step of batch {case.speed_samples}: {best} over Tessera", ratio, case.speed_target
+    return f"step of batch {samples}: {best} over Tessera", ratio, case.speed_target
 
 
 def tape_model():

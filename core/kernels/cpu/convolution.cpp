@@ -3,6 +3,7 @@
 
 #include "core/base/flops.h"
 #include "core/base/profiler.h"
+#include "core/kernels/cpu/direct/depthwise.h"
 #include "core/kernels/cpu/direct/direct.h"
 #include "core/kernels/cpu/direct/winograd.h"
 #include "core/kernels/cpu/onednn/onednn.h"
@@ -20,9 +21,13 @@ const ConvolutionKernels& library() {
 const ConvolutionKernels& kernels_of(const ConvolutionGeometry& geometry, Direction direction) {
   static constexpr ConvolutionKernels kDirect = {direct::forward, direct::backward_data, direct::backward_weight};
   static constexpr ConvolutionKernels kWinograd = {winograd::forward, winograd::backward_data, winograd::backward_weight};
+  static constexpr ConvolutionKernels kDepthwise = {depthwise::forward, depthwise::backward_data, depthwise::backward_weight};
+  static constexpr ConvolutionKernels kPanels = {nullptr, nullptr, direct::backward_weight_by_panels};
   switch (direct::method_for(geometry, direction)) {
     case direct::Method::direct: return kDirect;
     case direct::Method::winograd: return kWinograd;
+    case direct::Method::depthwise: return kDepthwise;
+    case direct::Method::panels: return kPanels;
     case direct::Method::library: break;
   }
   return library();

@@ -4,7 +4,6 @@
 #include <vector>
 
 #include "core/nn/start.h"
-#include "core/ops/activation.h"
 #include "core/ops/pooling.h"
 
 namespace tessera::recipes {
@@ -49,8 +48,8 @@ class SeparableBlock final : public nn::Module {
 
  private:
   Variable forward(const Variable& x, ForwardContext& context) override {
-    const Variable h = ops::relu6(bn1_(conv_dw_(x, context), context));
-    return ops::relu6(bn2_(conv_pw_(h, context), context));
+    const Variable h = bn1_.with_relu(conv_dw_(x, context), {}, context, kRelu6Ceiling);
+    return bn2_.with_relu(conv_pw_(h, context), {}, context, kRelu6Ceiling);
   }
 
   nn::Conv2d& conv_dw_;
@@ -86,7 +85,7 @@ class MobilenetV1 final : public nn::Module {
 
  private:
   Variable forward(const Variable& x, ForwardContext& context) override {
-    Variable h = ops::relu6((*bn1_)((*conv_stem_)(x, context), context));
+    Variable h = bn1_->with_relu((*conv_stem_)(x, context), {}, context, kRelu6Ceiling);
     for (SeparableBlock* block : blocks_) h = (*block)(h, context);
     return (*classifier_)((*dropout_)(ops::global_average_pool2d(h), context), context);
   }

@@ -5,7 +5,6 @@
 
 #include "core/nn/sequential.h"
 #include "core/nn/start.h"
-#include "core/ops/activation.h"
 #include "core/ops/pooling.h"
 
 namespace tessera::recipes {
@@ -23,7 +22,7 @@ constexpr MobilenetV2Stage kMobilenetV2Stages[] = {{1, 16, 1, 1}, {6, 24, 2, 2},
 
 std::unique_ptr<nn::Sequential> conv_norm_relu6(int64_t in, int64_t out, int64_t kernel, int64_t stride = 1, int64_t groups = 1) {
   auto sequence = std::make_unique<nn::Sequential>();
-  sequence->then(plain_conv(in, out, kernel, stride, groups)).then(batch_norm(out)).then(ops::relu6);
+  sequence->then(plain_conv(in, out, kernel, stride, groups)).then_batch_norm_relu(batch_norm(out), kRelu6Ceiling);
   return sequence;
 }
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/kernels/cpu/direct/depthwise.h"
 #include "core/kernels/cpu/direct/direct.h"
 #include "core/kernels/cpu/direct/winograd.h"
 #include "core/kernels/cpu/onednn/onednn.h"
@@ -18,17 +19,18 @@ using Doubles = std::vector<double>;
 
 struct Case {
   int64_t batch, in, height, width, out, kernel_height, kernel_width, stride_height, stride_width, padding_height, padding_width;
+  int64_t groups = 1;
 
   ConvolutionGeometry geometry() const {
     return {batch, in, height, width, out, (height + 2 * padding_height - kernel_height) / stride_height + 1,
             (width + 2 * padding_width - kernel_width) / stride_width + 1, kernel_height, kernel_width, stride_height, stride_width,
-            padding_height, padding_width, 1, 1, 1};
+            padding_height, padding_width, 1, 1, groups};
   }
 };
 
 void PrintTo(const Case& c, std::ostream* out) {
   *out << c.batch << " x " << c.in << " x " << c.height << " x " << c.width << " -> " << c.out << ", kernel " << c.kernel_height << " x "
-       << c.kernel_width << ", stride " << c.stride_height << " x " << c.stride_width << ", padding " << c.padding_height << " x " << c.padding_width;
+       << c.kernel_width << ", stride " << c.stride_height << " x " << c.stride_width << ", padding " << c.padding_height << " x " << c.padding_width << ", groups " << c.groups;
 }
 
 /// body(x place, weight place, y place) for every product of the convolution.
@@ -41,10 +43,11 @@ void for_each_product(const ConvolutionGeometry& g, Body body) {
           for (int64_t kx = 0; kx < g.kernel_width; ++kx) {
             const int64_t h = oh * g.stride_height + ky - g.padding_height, w = ow * g.stride_width + kx - g.padding_width;
             if (h < 0 || h >= g.in_height || w < 0 || w >= g.in_width) continue;
-            for (int64_t c = 0; c < g.in_channels; ++c)
+            const int64_t in_of_group = g.in_channels / g.groups, out_of_group = g.out_channels / g.groups;
+            for (int64_t c = 0; c < in_of_group; ++c)
               for (int64_t o = 0; o < g.out_channels; ++o)
-                body(static_cast<size_t>(((n * g.in_height + h) * g.in_width + w) * g.in_channels + c),
-                     static_cast<size_t>(((o * g.in_channels + c) * g.kernel_height + ky) * g.kernel_width + kx),
+                body(static_cast<size_t>(((n * g.in_height + h) * g.in_width + w) * g.in_channels + o / out_of_group * in_of_group + c),
+                     static_cast<size_t>(((o * in_of_group + c) * g.kernel_height + ky) * g.kernel_width + kx),
                      static_cast<size_t>(((n * g.out_height + oh) * g.out_width + ow) * g.out_channels + o));
           }
 }
@@ -54,7 +57,7 @@ struct Problem {
   explicit Problem(const ConvolutionGeometry& geometry)
       : g(geometry),
         x(noise(g.batch * g.in_height * g.in_width * g.in_channels, 1)),
-        weight(noise(g.out_channels * g.in_channels * g.kernel_height * g.kernel_width, 2)),
+        weight(noise(g.out_channels * g.in_channels / g.groups * g.kernel_height * g.kernel_width, 2)),
         bias(noise(g.out_channels, 3)),
         dy(noise(g.batch * g.out_height * g.out_width * g.out_channels, 4)) {}
 
@@ -78,6 +81,10 @@ Results run(const Problem& p, const ConvolutionKernels& kernels) {
 
 ConvolutionKernels direct_kernels() { return {cpu::direct::forward, cpu::direct::backward_data, cpu::direct::backward_weight}; }
 ConvolutionKernels winograd_kernels() { return {cpu::winograd::forward, cpu::winograd::backward_data, cpu::winograd::backward_weight}; }
+
+/// Of the weight alone; the other directions are the direct kernels'.
+ConvolutionKernels panel_kernels() { return {cpu::direct::forward, cpu::direct::backward_data, cpu::direct::backward_weight_by_panels}; }
+ConvolutionKernels depthwise_kernels() { return {cpu::depthwise::forward, cpu::depthwise::backward_data, cpu::depthwise::backward_weight}; }
 
 struct References {
   explicit References(const Problem& p) : y(p.dy.size()), dx(p.x.size()), dweight(p.weight.size()), dbias(p.bias.size()) {
@@ -140,8 +147,8 @@ void expect_double_precision(const Case& c, const ConvolutionKernels& kernels) {
   const References want(problem);
   const ConvolutionGeometry& g = problem.g;
   const int64_t kernel = g.kernel_height * g.kernel_width, pixels = g.batch * g.out_height * g.out_width;
-  EXPECT_LT(worst_error(got.y, want.y, kernel * g.in_channels), 2e-6);
-  EXPECT_LT(worst_error(got.dx, want.dx, kernel * g.out_channels), 2e-6);
+  EXPECT_LT(worst_error(got.y, want.y, kernel * g.in_channels / g.groups), 2e-6);
+  EXPECT_LT(worst_error(got.dx, want.dx, kernel * g.out_channels / g.groups), 2e-6);
   EXPECT_LT(worst_error(got.dweight, want.dweight, pixels), 2e-6);
   EXPECT_LT(worst_error(got.dbias, want.dbias, pixels), 2e-6);
 }
@@ -165,7 +172,8 @@ INSTANTIATE_TEST_SUITE_P(Geometries, Direct, testing::ValuesIn(cases()));
 std::vector<Case> winograd_cases() {
   std::vector<Case> cases = {{0, 3, 5, 5, 4, 3, 3, 1, 1, 1, 1},     {1, 1, 3, 3, 1, 3, 3, 1, 1, 0, 0},    {1, 1, 1, 1, 1, 3, 3, 1, 1, 1, 1},
                              {3, 16, 32, 32, 16, 3, 3, 1, 1, 1, 1}, {13, 64, 8, 8, 64, 3, 3, 1, 1, 1, 1}, {2, 5, 4, 130, 7, 3, 3, 1, 1, 1, 1},
-                             {40, 9, 6, 7, 33, 3, 3, 1, 1, 1, 1},   {2, 4, 1, 9, 3, 3, 3, 1, 1, 2, 0},    {3, 40, 7, 5, 75, 3, 3, 1, 1, 0, 2}};
+                             {40, 9, 6, 7, 33, 3, 3, 1, 1, 1, 1},   {2, 4, 1, 9, 3, 3, 3, 1, 1, 2, 0},    {3, 40, 7, 5, 75, 3, 3, 1, 1, 0, 2},
+                             {2, 290, 5, 6, 37, 3, 3, 1, 1, 1, 1}};
   int64_t turn = 0;
   for (const int64_t in : {1, 3, 4, 8, 15, 16, 17}) {
     for (const int64_t out : {1, 6, 8, 17}) {
@@ -182,19 +190,19 @@ TEST_P(Winograd, EqualsDoublePrecision) { expect_double_precision(GetParam(), wi
 TEST_P(Winograd, SameBitsForAnyNumberOfThreads) { expect_same_bits(GetParam(), winograd_kernels()); }
 
 /// Whatever else is in the batch: results and gradients of an image are those that it has alone.
-TEST_P(Winograd, AnImageDoesNotDependOnItsPlace) {
-  Case c = GetParam();
+void expect_no_place(Case c, const ConvolutionKernels& kernels) {
   const Problem problem(c.geometry());
-  const Results all = run(problem, winograd_kernels());
+  const Results all = run(problem, kernels);
+  const auto images = static_cast<size_t>(c.batch);
   c.batch = 1;
   Problem single(c.geometry());
   single.weight = problem.weight;
   single.bias = problem.bias;
-  for (size_t image = 0; image < static_cast<size_t>(GetParam().batch); ++image) {
+  for (size_t image = 0; image < images; ++image) {
     const auto copy_part = [&](const Floats& from, Floats& to) { std::copy_n(from.begin() + static_cast<ptrdiff_t>(image * to.size()), to.size(), to.begin()); };
     copy_part(problem.x, single.x);
     copy_part(problem.dy, single.dy);
-    const Results got = run(single, winograd_kernels());
+    const Results got = run(single, kernels);
     Floats y = got.y, dx = got.dx;
     copy_part(all.y, y);
     copy_part(all.dx, dx);
@@ -202,7 +210,45 @@ TEST_P(Winograd, AnImageDoesNotDependOnItsPlace) {
   }
 }
 
+TEST_P(Winograd, AnImageDoesNotDependOnItsPlace) { expect_no_place(GetParam(), winograd_kernels()); }
+
 INSTANTIATE_TEST_SUITE_P(Geometries, Winograd, testing::ValuesIn(winograd_cases()));
+
+/// Chunks and segments within an image and over several, blocks of channels with and without tails.
+std::vector<Case> panel_cases() {
+  std::vector<Case> some = cases();
+  some.insert(some.end(), {{3, 16, 30, 31, 16, 1, 1, 1, 1, 0, 0}, {2, 270, 5, 5, 140, 1, 1, 1, 1, 0, 0}, {8, 24, 16, 16, 20, 3, 3, 2, 2, 1, 1}});
+  return some;
+}
+
+class Panels : public Direct {};
+
+TEST_P(Panels, EqualsDoublePrecision) { expect_double_precision(GetParam(), panel_kernels()); }
+TEST_P(Panels, SameBitsForAnyNumberOfThreads) { expect_same_bits(GetParam(), panel_kernels()); }
+
+INSTANTIATE_TEST_SUITE_P(Geometries, Panels, testing::ValuesIn(panel_cases()));
+
+/// Vectors of channels and tails, both strides, edges on all sides, images smaller than a window.
+std::vector<Case> depthwise_cases() {
+  std::vector<Case> cases;
+  int64_t turn = 0;
+  for (const int64_t channels : {1, 3, 7, 8, 9, 16, 24, 40, 67}) {
+    for (const int64_t stride : {1, 2, 3}) {
+      cases.push_back({turn % 4, channels, 1 + (turn * 7) % 13, 1 + (turn * 5) % 11, channels, 3, 3, stride, 1 + turn % 2, 1 + turn % 2, 1 + (turn / 2) % 2, channels});
+      ++turn;
+    }
+  }
+  cases.push_back({4, 32, 40, 70, 32, 3, 3, 1, 1, 1, 1, 32});
+  cases.push_back({2, 16, 9, 8, 16, 3, 3, 2, 2, 0, 0, 16});
+  return cases;
+}
+
+class Depthwise : public Direct {};
+
+TEST_P(Depthwise, EqualsDoublePrecision) { expect_double_precision(GetParam(), depthwise_kernels()); }
+TEST_P(Depthwise, SameBitsForAnyNumberOfThreads) { expect_same_bits(GetParam(), depthwise_kernels()); }
+
+INSTANTIATE_TEST_SUITE_P(Geometries, Depthwise, testing::ValuesIn(depthwise_cases()));
 
 TEST(DirectThreads, SameBitsWhereThereIsEnoughToSplit) {
   const Problem problem(Case{22, 6, 20, 20, 9, 5, 5, 1, 1, 2, 2}.geometry());

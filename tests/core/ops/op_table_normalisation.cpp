@@ -11,7 +11,7 @@ namespace {
 using autograd::Variable;
 
 /// inputs: x, weight, bias and, where asked, residual
-Numbers batch_norm_reference(const std::vector<Numbers>& in, int64_t samples, int64_t channels, int64_t pixels, bool relu) {
+Numbers batch_norm_reference(const std::vector<Numbers>& in, int64_t samples, int64_t channels, int64_t pixels, float ceiling) {
   Numbers y(in[0].size());
   const auto place = [&](int64_t n, int64_t c, int64_t p) { return static_cast<size_t>((n * channels + c) * pixels + p); };
   for (int64_t c = 0; c < channels; ++c) {
@@ -27,41 +27,41 @@ Numbers batch_norm_reference(const std::vector<Numbers>& in, int64_t samples, in
         const size_t i = place(n, c, p);
         double value = (in[0][i] - mean) * inverse * in[1][static_cast<size_t>(c)] + in[2][static_cast<size_t>(c)];
         if (in.size() > 3) value += in[3][i];
-        y[i] = relu ? std::max(value, 0.0) : value;
+        y[i] = ceiling == kNoRelu ? value : std::clamp(value, 0.0, static_cast<double>(ceiling));
       }
   }
   return y;
 }
 
-OpRow batch_norm_row(const Shape& x, bool relu, bool residual) {
+OpRow batch_norm_row(const Shape& x, float ceiling, bool residual) {
   const int64_t pixels = x.elements() / (x[0] * x[1]);
   const bool image = x.dims() == 4;
   std::vector<OpInput> inputs = {{x, image, -1.0, 3.0}, {{x[1]}, false, 0.5, 1.5}, {{x[1]}}};
   if (residual) inputs.push_back({x, image});
-  return {"batch_norm " + x.text() + (relu ? " relu" : "") + (residual ? " residual" : ""), inputs,
+  return {"batch_norm " + x.text() + (ceiling == kNoRelu ? "" : " ceiling " + std::to_string(ceiling)) + (residual ? " residual" : ""), inputs,
           [=](const std::vector<Variable>& in) {
             const ops::BatchStatistics statistics{Tensor::empty({x[1]}), Tensor::empty({x[1]})};
-            return ops::batch_norm(in[0], in[1], in[2], residual ? in[3] : Variable(), {1e-5, relu}, statistics);
+            return ops::batch_norm(in[0], in[1], in[2], residual ? in[3] : Variable(), {1e-5, ceiling}, statistics);
           },
-          [=](const std::vector<Numbers>& in) { return batch_norm_reference(in, x[0], x[1], pixels, relu); }};
+          [=](const std::vector<Numbers>& in) { return batch_norm_reference(in, x[0], x[1], pixels, ceiling); }};
 }
 
 /// With mean c / 4 and variance 1/2 + c of channel c.
-OpRow batch_norm_apply_row(const Shape& x, bool relu, bool residual) {
-  OpRow row = batch_norm_row(x, relu, residual);
+OpRow batch_norm_apply_row(const Shape& x, float ceiling, bool residual) {
+  OpRow row = batch_norm_row(x, ceiling, residual);
   const auto channels = static_cast<size_t>(x[1]), pixels = static_cast<size_t>(x.elements() / (x[0] * x[1]));
   row.name = "batch_norm_apply" + row.name.substr(std::string("batch_norm").size());
   row.run = [=](const std::vector<Variable>& in) {
     const Tensor mean = Tensor::empty({x[1]}), variance = Tensor::empty({x[1]});
     for (int64_t c = 0; c < x[1]; ++c) mean.data<float>()[c] = 0.25f * static_cast<float>(c), variance.data<float>()[c] = 0.5f + static_cast<float>(c);
-    return ops::batch_norm_apply(in[0], in[1], in[2], residual ? in[3] : Variable(), {1e-5, relu}, mean, variance);
+    return ops::batch_norm_apply(in[0], in[1], in[2], residual ? in[3] : Variable(), {1e-5, ceiling}, mean, variance);
   };
   row.reference = [=](const std::vector<Numbers>& in) {
     Numbers y(in[0].size());
     for (size_t i = 0; i < y.size(); ++i) {
       const size_t c = i / pixels % channels;
       const double value = (in[0][i] - 0.25 * static_cast<double>(c)) / std::sqrt(0.5 + static_cast<double>(c) + 1e-5) * in[1][c] + in[2][c] + (residual ? in[3][i] : 0.0);
-      y[i] = relu ? std::max(value, 0.0) : value;
+      y[i] = ceiling == kNoRelu ? value : std::clamp(value, 0.0, static_cast<double>(ceiling));
     }
     return y;
   };
@@ -133,14 +133,16 @@ OpRow response_norm_row(const Shape& x, const ops::ResponseNormOptions& o) {
 
 std::vector<OpRow> normalisation_rows() {
   std::vector<OpRow> rows;
-  for (const auto& [with_relu, residual] : {std::pair{false, false}, {true, false}, {false, true}, {true, true}}) {
-    rows.push_back(batch_norm_row({3, 16, 5, 7}, with_relu, residual));
-    rows.push_back(batch_norm_row({2, 21, 3, 3}, with_relu, residual));
-    rows.push_back(batch_norm_apply_row({2, 5, 3, 4}, with_relu, residual));
+  for (const float ceiling : {kNoRelu, kReluCeiling, 0.75f}) {
+    for (const bool residual : {false, true}) {
+      rows.push_back(batch_norm_row({3, 16, 5, 7}, ceiling, residual));
+      rows.push_back(batch_norm_row({2, 21, 3, 3}, ceiling, residual));
+      rows.push_back(batch_norm_apply_row({2, 5, 3, 4}, ceiling, residual));
+    }
   }
-  rows.push_back(batch_norm_apply_row({30, 5}, true, false));
-  rows.push_back(batch_norm_row({300, 5}, true, false));
-  rows.push_back(batch_norm_row({2, 1, 9, 9}, true, true));
+  rows.push_back(batch_norm_apply_row({30, 5}, kReluCeiling, false));
+  rows.push_back(batch_norm_row({300, 5}, kReluCeiling, false));
+  rows.push_back(batch_norm_row({2, 1, 9, 9}, kReluCeiling, true));
   rows.push_back(layer_norm_row({5, 7}, {7}));
   rows.push_back(layer_norm_row({2, 3, 33}, {33}));
   rows.push_back(layer_norm_row({2, 70, 8}, {8}));

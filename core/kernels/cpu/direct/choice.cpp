@@ -4,6 +4,7 @@
 // larger than one (gradient of the input), and in gradients of small weights.
 #include <algorithm>
 
+#include "core/kernels/cpu/direct/depthwise.h"
 #include "core/kernels/cpu/direct/direct.h"
 #include "core/kernels/cpu/direct/tile.h"
 
@@ -28,8 +29,17 @@ bool prefers_backward_weight(const ConvolutionGeometry& g) {
 
 /// Images large enough to fill tiles, channels enough to make the products larger than the additions around them.
 bool prefers_winograd(const ConvolutionGeometry& g) {
-  const int64_t fewest = std::min(g.in_channels, g.out_channels), most = std::max(g.in_channels, g.out_channels);
-  return fits_winograd(g) && fewest >= 16 && most <= 128 && g.out_height >= 4 && g.out_width >= 4 && g.out_width <= 64;
+  const int64_t fewest = std::min(g.in_channels, g.out_channels);
+  return fits_winograd(g) && fewest >= 16 && g.out_height >= 4 && g.out_width >= 4;
+}
+
+/// Of gradients of the weight that are left: of 1x1 windows oneDNN's are as good.
+bool prefers_panels(const ConvolutionGeometry& g) { return g.in_channels >= 16 && g.out_channels >= 16 && g.kernel_height * g.kernel_width > 1; }
+
+/// Channels enough to fill several vectors; oneDNN's gradient of the input is better where steps are of one pixel and images small.
+bool prefers_depthwise(const ConvolutionGeometry& g, Direction direction) {
+  if (!depthwise::fits(g) || g.groups < 96) return false;
+  return direction == Direction::forward || (direction == Direction::backward_data && (g.stride_height > 1 || g.out_width >= 28));
 }
 
 bool prefers_direct(const ConvolutionGeometry& g, Direction direction) {
@@ -49,11 +59,13 @@ bool fits_winograd(const ConvolutionGeometry& g) {
 }
 
 Method method_for(const ConvolutionGeometry& g, Direction direction) {
+  if (prefers_depthwise(g, direction)) return Method::depthwise;
   if (g.groups != 1 || g.dilation_height != 1 || g.dilation_width != 1) return Method::library;
   // Nobody has measured where oneDNN's AVX-512 kernels become the better ones; below sixteen channels they cannot fill a vector.
   if (tile_kernels().lanes >= 16 && std::min(g.in_channels, g.out_channels) >= 16) return Method::library;
   if (prefers_winograd(g)) return Method::winograd;
-  return prefers_direct(g, direction) ? Method::direct : Method::library;
+  if (prefers_direct(g, direction)) return Method::direct;
+  return direction == Direction::backward_weight && prefers_panels(g) ? Method::panels : Method::library;
 }
 
 }  // namespace tessera::cpu::direct

@@ -10,9 +10,11 @@ namespace tessera::cpu::direct {
 enum class Direction : uint8_t { forward, backward_data, backward_weight };
 
 enum class Method : uint8_t {
-  library,  ///< oneDNN's
-  direct,   ///< those below: no groups, no dilation
-  winograd  ///< winograd.h: 3x3 windows of step one besides
+  library,    ///< oneDNN's
+  direct,     ///< those below: no groups, no dilation
+  winograd,   ///< winograd.h: 3x3 windows of step one besides
+  depthwise,  ///< depthwise.h: 3x3 windows of a single channel each
+  panels      ///< backward_weight_by_panels(): no groups
 };
 
 /// Whose kernels are the fastest. A function of the geometry alone: nothing is ever timed while a program runs.
@@ -25,5 +27,8 @@ bool fits_winograd(const ConvolutionGeometry& geometry);
 void forward(const ConvolutionForward&);
 void backward_data(const ConvolutionBackwardData&);
 void backward_weight(const ConvolutionBackwardWeight&);
+
+/// For many channels. Geometries without groups.
+void backward_weight_by_panels(const ConvolutionBackwardWeight&);
 
 }  // namespace tessera::cpu::direct

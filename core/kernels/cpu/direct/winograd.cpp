@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Forward, and the gradient of the input: a convolution of the output's gradient by turned weights. Tiles are taken a strip at a time, and of a
-// strip a row of points, so that what is transformed is multiplied while it is in the first cache. A product's blocks are always whole ones,
+// strip a row of points, so that what is transformed is multiplied while it is near. A product's blocks are always whole ones,
 // rows without a tile included, so that an element's chain of terms does not depend on where in a batch it stands.
 #include "core/kernels/cpu/direct/winograd.h"
 
@@ -20,35 +20,44 @@ struct Problem {
   WinogradWeight weight;
 };
 
+constexpr int64_t kStripTiles = 48;    // a weight that is read serves so many tiles; their points should fit the second cache
+constexpr int64_t kBlockPanels = 16;   // terms of a chain: a panel of so many terms fits the first cache
+
 struct Plan {
   const Problem& problem;
   const TileKernels& kernels;
-  int64_t padded_out, strip_rows, room_tiles;
+  int64_t strip_rows, room_tiles;
   const float* weight;
 
-  /// One place behind the points: their steps are no power of two then, and their lines lie in different places of the cache.
-  int64_t in_step() const { return room_tiles * problem.in + 16; }
-  int64_t out_step() const { return room_tiles * padded_out + 16; }
+  int64_t in_panels() const { return winograd_panels(problem.in); }
+  int64_t out_panels() const { return winograd_panels(problem.out); }
+  /// A line behind a panel: their steps are no power of two then, and lie in different places of the cache.
+  int64_t panel_step() const { return (room_tiles + 1) * kWinogradPanel; }
+  int64_t in_step() const { return in_panels() * panel_step(); }
+  int64_t out_step() const { return out_panels() * panel_step(); }
+  int64_t weight_panel_step() const { return in_panels() * kWinogradPanel * kWinogradPanel; }
+  int64_t weight_step() const { return out_panels() * weight_panel_step(); }
 
   /// A row of points; `in` holds it alone, `out` all of them.
   void multiply(int row_of_points, int64_t tiles, const float* in, float* out) const {
-    const Pieces columns(padded_out / kernels.lanes, TileKernels::kMostVectors);
     Tile tile{};
-    tile.outer = 1, tile.inner = problem.in;
-    tile.a_row = problem.in, tile.a_inner = 1;
-    tile.b_inner = padded_out, tile.out_row = padded_out;
-    tile.store = Tile::Store::whole;
+    tile.rows = kernels.most_rows(kWinogradPanel / kernels.lanes), tile.columns = kWinogradPanel;
+    tile.inner = kWinogradPanel;
+    tile.a_row = kWinogradPanel, tile.a_outer = panel_step(), tile.a_inner = 1;
+    tile.b_outer = kWinogradPanel * kWinogradPanel, tile.b_inner = kWinogradPanel;
+    tile.out_row = kWinogradPanel;
     for (int64_t i = 0; i < kPointsOfRow; ++i) {
       const int64_t point = row_of_points * kPointsOfRow + i;
-      for (int64_t piece = 0; piece < columns.count; ++piece) {
-        const int64_t column = columns.begin(piece) * kernels.lanes;
-        tile.columns = columns.size(piece) * kernels.lanes;
-        tile.rows = kernels.most_rows(columns.size(piece));
-        tile.b = weight + point * problem.in * padded_out + column;
-        for (int64_t row = 0; row < tiles; row += tile.rows) {
-          tile.a = in + i * in_step() + row * problem.in;
-          tile.out = out + point * out_step() + row * padded_out + column;
-          kernels.run(tile);
+      for (int64_t panel = 0; panel < out_panels(); ++panel) {
+        for (int64_t block = 0; block < in_panels(); block += kBlockPanels) {
+          tile.outer = std::min(kBlockPanels, in_panels() - block);
+          tile.store = block == 0 ? Tile::Store::whole : Tile::Store::add;
+          tile.b = weight + point * weight_step() + panel * weight_panel_step() + block * tile.b_outer;
+          for (int64_t row = 0; row < tiles; row += tile.rows) {
+            tile.a = in + i * in_step() + block * panel_step() + row * kWinogradPanel;
+            tile.out = out + point * out_step() + panel * panel_step() + row * kWinogradPanel;
+            kernels.run(tile);
+          }
         }
       }
     }
@@ -57,43 +66,46 @@ struct Plan {
   void strip(int64_t number, const float* zeros, float* in, float* out) const {
     const WinogradGrid& grid = problem.grid;
     const WinogradKernels& winograd = winograd_kernels();
-    const int64_t first = number * strip_rows, count = std::min(strip_rows, grid.rows() - first);
+    const int64_t first = number * strip_rows, count = std::min(strip_rows, grid.rows() - first), row_elements = grid.columns * kWinogradPanel;
     for (int row = 0; row < kPointRows; ++row) {
       for (int64_t i = 0; i < count; ++i) {
-        winograd.input(row, grid.input(first + i, problem.x, problem.in, zeros),
-                       {grid.columns, problem.in, in + i * grid.columns * problem.in, in_step(), problem.in});
+        winograd.input(row, grid.input(first + i, problem.x, problem.in, zeros), {grid.columns, problem.in, in + i * row_elements, in_step(), panel_step()});
       }
       multiply(row, count * grid.columns, in, out);
     }
     for (int64_t i = 0; i < count; ++i) {
-      winograd.output({grid.columns, problem.out, out + i * grid.columns * padded_out, out_step(), padded_out},
-                      grid.output(first + i, problem.y, problem.out, problem.bias));
+      winograd.output({grid.columns, problem.out, out + i * row_elements, out_step(), panel_step()}, grid.output(first + i, problem.y, problem.out, problem.bias));
     }
   }
 };
 
+Tensor points_of_weight(const Plan& plan) {
+  const Tensor points = direct::scratch(kWinogradPoints * plan.weight_step());
+  if (plan.problem.in % kWinogradPanel != 0) fill_zero(points);
+  WinogradWeight transform = plan.problem.weight;
+  transform.points = points.data<float>();
+  transform.point_step = plan.weight_step(), transform.panel_step = plan.weight_panel_step();
+  winograd_kernels().weight(transform);
+  return points;
+}
+
 void run(const Problem& problem) {
   const TileKernels& kernels = tile_kernels();
   const WinogradGrid& grid = problem.grid;
-  const int64_t padded_out = kernels.padded(problem.out);
-  const Tensor weight = direct::scratch(kWinogradPoints * problem.in * padded_out);
-  if (padded_out > problem.out) fill_zero(weight);
-  WinogradWeight transform = problem.weight;
-  transform.points = weight.data<float>();
-  transform.point_step = problem.in * padded_out, transform.row_step = padded_out;
-  winograd_kernels().weight(transform);
-
-  const int64_t strip_rows = grid.rows_of_strip(problem.in + problem.out);
+  const int64_t strip_rows = grid.rows_of_strip(kStripTiles);
   const int64_t room = (strip_rows * grid.columns + kernels.accumulators - 1) / kernels.accumulators * kernels.accumulators;
-  const Plan plan{problem, kernels, padded_out, strip_rows, room, weight.data<float>()};
+  Plan plan{problem, kernels, strip_rows, room, nullptr};
+  const Tensor weight = points_of_weight(plan);
+  plan.weight = weight.data<float>();
   const int64_t strips = (grid.rows() + strip_rows - 1) / strip_rows;
   const int threads = direct::threads_for(strips, grid.rows() * grid.columns * kWinogradPoints * problem.in * problem.out);
   const int64_t zeros = grid.in_width * problem.in, in = kPointsOfRow * plan.in_step(), out = kWinogradPoints * plan.out_step();
   const Tensor scratch = direct::scratch(zeros + (in + out) * threads);
   float* base = scratch.data<float>();
-  std::fill_n(base, zeros, 0.0f);  // what else is in rows without a tile never reaches a result
+  std::fill_n(base, zeros, 0.0f);
   direct::for_each_part(strips, threads, [&](int64_t strip, int thread) {
     float* own = base + zeros + thread * (in + out);
+    if (problem.in % kWinogradPanel != 0) std::fill_n(own, in, 0.0f);  // channels that are none; rows without a tile never reach a result
     plan.strip(strip, base, own, own + in);
   });
 }

@@ -14,12 +14,18 @@ constexpr int64_t kWinogradPoints = 16;
 /// Points lie in rows of four, as the pixels of a tile do.
 constexpr int kPointRows = 4, kPointsOfRow = 4;
 
-/// A row of tiles, channels-last. Point p of tile t is at points[p * point_step + t * tile_step + channel]; of `input` and `gradient`, p counts
-/// within a row of points.
+/// Channels lie in panels of so many, a cache line: what a block of a product reads lies together then, however many channels there are.
+constexpr int64_t kWinogradPanel = 16;
+constexpr int64_t winograd_panels(int64_t channels) { return (channels + kWinogradPanel - 1) / kWinogradPanel; }
+
+/// A row of tiles. Point p of a tile is at at(channel)[p * point_step + tile * kWinogradPanel]; of `input` and `gradient`, p counts within a row
+/// of points.
 struct WinogradTiles {
   int64_t tiles, channels;
   float* points;
-  int64_t point_step, tile_step;
+  int64_t point_step, panel_step;
+
+  float* at(int64_t channel) const { return points + channel / kWinogradPanel * panel_step + channel % kWinogradPanel; }
 };
 
 /// Rows of an image that a row of tiles reads; what lies outside of it is zero. `rows` outside point to zeros.
@@ -36,14 +42,22 @@ struct WinogradOutput {
   const float* bias;
 };
 
-/// points[p][in][out] of weight[out * out_step + in * in_step + place], the nine places in reverse order where `flipped`.
+/// points[p][out panel][in][out within the panel] of weight[out * out_step + in * in_step + place], the nine places in reverse order where `flipped`.
 struct WinogradWeight {
   int64_t in, out;
   int64_t in_step, out_step;
   bool flipped;
   const float* weight;
   float* points;
-  int64_t point_step, row_step;  ///< a row holds `out` elements
+  int64_t point_step, panel_step;
+};
+
+/// The way back from the points' sums, in the same order, to dweight[out][in][place]. Sums of gradients of tiles are 4 times what they should be.
+struct WinogradWeightGradient {
+  int64_t in, out;
+  const double* sums;
+  int64_t point_step, panel_step;
+  float* dweight;
 };
 
 struct WinogradKernels {
@@ -52,6 +66,7 @@ struct WinogradKernels {
   void (*gradient)(int row, const float* const (&rows)[2], int64_t width, const WinogradTiles&);
   void (*output)(const WinogradTiles&, const WinogradOutput&);  ///< all points to 2x2 pixels
   void (*weight)(const WinogradWeight&);
+  void (*weight_gradient)(const WinogradWeightGradient&);
   void (*add_to)(int64_t elements, const float* terms, double* sums);
 };
 

@@ -19,12 +19,8 @@ struct WinogradGrid {
 
   int64_t rows() const { return batch * rows_of_image; }
 
-  /// Rows of tiles whose points, with so many channels on both sides together, leave half of a second cache to the weights.
-  int64_t rows_of_strip(int64_t channels) const {
-    constexpr int64_t kPointElements = 1 << 16, kMostTiles = 48;
-    const int64_t tiles = std::min(kMostTiles, kPointElements / (kWinogradPoints * channels));
-    return std::max<int64_t>(1, tiles / columns);
-  }
+  /// Rows that hold about so many tiles.
+  int64_t rows_of_strip(int64_t tiles) const { return std::max<int64_t>(1, tiles / columns); }
 
   WinogradInput input(int64_t row, const float* x, int64_t channels, const float* zeros) const {
     WinogradInput input{{}, in_width, -padding_width};

@@ -8,43 +8,52 @@
 namespace tessera::cpu::winograd {
 namespace {
 
-constexpr int64_t kGroupTiles = 256;  // less would make the sums over groups a matter of time, more one of precision
+/// Tiles that are summed in f32: fewer would make the sums over groups a matter of time, more one of precision.
+int64_t group_tiles(const ConvolutionGeometry& g) { return std::max<int64_t>(256, g.in_channels * g.out_channels / 64); }
+
+/// Tiles of a strip: the more, the less often all sums are read and written; but a row of their points should fit the second cache.
+int64_t strip_tiles(const ConvolutionGeometry& g) {
+  constexpr int64_t kPointElements = 98304;
+  return std::clamp<int64_t>(kPointElements / (kPointsOfRow * (g.in_channels + g.out_channels)), 96, 192);
+}
 
 struct Plan {
   const ConvolutionBackwardWeight& args;
   const ConvolutionGeometry& g;
   const TileKernels& kernels;
   const WinogradGrid& grid;
-  int64_t padded_out, group_rows, strip_rows;
+  int64_t group_rows, strip_rows;
 
-  int64_t strip_tiles() const { return strip_rows * grid.columns; }
-  /// Not powers of two, so that their lines lie in different places of the cache.
-  int64_t in_step() const { return strip_tiles() * g.in_channels + 16; }
-  int64_t out_step() const { return strip_tiles() * padded_out + 16; }
-  int64_t weight_step() const { return g.in_channels * padded_out; }
-  /// [point][in][out], then the bias' [out].
-  int64_t sum_elements() const { return kWinogradPoints * weight_step() + padded_out; }
+  int64_t in_panels() const { return winograd_panels(g.in_channels); }
+  int64_t out_panels() const { return winograd_panels(g.out_channels); }
+  int64_t panel_step() const { return (strip_rows * grid.columns + 1) * kWinogradPanel; }
+  int64_t in_step() const { return in_panels() * panel_step(); }
+  int64_t out_step() const { return out_panels() * panel_step(); }
+  int64_t sums_panel_step() const { return g.in_channels * kWinogradPanel; }
+  int64_t sums_step() const { return out_panels() * sums_panel_step(); }
+  /// [point][out panel][in][out within the panel], then the bias' [out].
+  int64_t sum_elements() const { return kWinogradPoints * sums_step() + out_panels() * kWinogradPanel; }
 
   /// A row of points; `in` and `out` hold it alone, `sums` all of them.
   void multiply(int row_of_points, int64_t tiles, const float* in, const float* out, float* sums) const {
-    const Pieces columns(padded_out / kernels.lanes, TileKernels::kMostVectors);
     Tile tile{};
+    tile.columns = kWinogradPanel;
     tile.outer = 1, tile.inner = tiles;
-    tile.a_row = 1, tile.a_inner = g.in_channels;
-    tile.b_inner = padded_out, tile.out_row = padded_out;
+    tile.a_row = 1, tile.a_inner = kWinogradPanel;
+    tile.b_inner = kWinogradPanel, tile.out_row = kWinogradPanel;
     tile.store = Tile::Store::add;
     for (int64_t i = 0; i < kPointsOfRow; ++i) {
-      const int64_t point = row_of_points * kPointsOfRow + i;
-      for (int64_t piece = 0; piece < columns.count; ++piece) {
-        const int64_t column = columns.begin(piece) * kernels.lanes;
-        const Pieces rows(g.in_channels, kernels.most_rows(columns.size(piece)));
-        tile.columns = columns.size(piece) * kernels.lanes;
-        tile.b = out + i * out_step() + column;
-        for (int64_t block = 0; block < rows.count; ++block) {
-          tile.rows = rows.size(block);
-          tile.a = in + i * in_step() + rows.begin(block);
-          tile.out = sums + point * weight_step() + rows.begin(block) * padded_out + column;
-          kernels.run(tile);
+      float* point = sums + (row_of_points * kPointsOfRow + i) * sums_step();
+      for (int64_t panel = 0; panel < out_panels(); ++panel) {
+        tile.b = out + i * out_step() + panel * panel_step();
+        for (int64_t channel = 0; channel < g.in_channels; channel += kWinogradPanel) {
+          const Pieces rows(std::min(kWinogradPanel, g.in_channels - channel), kernels.most_rows(kWinogradPanel / kernels.lanes));
+          for (int64_t block = 0; block < rows.count; ++block) {
+            tile.rows = rows.size(block);
+            tile.a = in + i * in_step() + channel / kWinogradPanel * panel_step() + rows.begin(block);
+            tile.out = point + panel * sums_panel_step() + (channel + rows.begin(block)) * kWinogradPanel;
+            kernels.run(tile);
+          }
         }
       }
     }
@@ -53,64 +62,39 @@ struct Plan {
   /// The second point of the second row holds the sum of a tile's four pixels.
   void add_bias(int64_t tiles, const float* out, float* sums) const {
     const float one = 1.0f;
-    const float* points = out + out_step();
-    const Pieces columns(padded_out / kernels.lanes, TileKernels::kMostVectors);
     Tile tile{};
     tile.rows = tile.outer = 1, tile.inner = tiles;
-    tile.a = &one, tile.b_inner = padded_out;
+    tile.columns = kWinogradPanel;
+    tile.a = &one, tile.b_inner = kWinogradPanel;
     tile.store = Tile::Store::add;
-    for (int64_t piece = 0; piece < columns.count; ++piece) {
-      const int64_t column = columns.begin(piece) * kernels.lanes;
-      tile.columns = columns.size(piece) * kernels.lanes;
-      tile.b = points + column, tile.out = sums + column;
+    for (int64_t panel = 0; panel < out_panels(); ++panel) {
+      tile.b = out + out_step() + panel * panel_step(), tile.out = sums + panel * kWinogradPanel;
       kernels.run(tile);
     }
   }
 
   void group(int64_t number, const float* zeros, float* in, float* out, float* sums) const {
     const WinogradKernels& winograd = winograd_kernels();
-    const int64_t end = std::min(grid.rows(), (number + 1) * group_rows);
+    const int64_t end = std::min(grid.rows(), (number + 1) * group_rows), row_elements = grid.columns * kWinogradPanel;
     for (int64_t first = number * group_rows; first < end; first += strip_rows) {
       const int64_t count = std::min(strip_rows, end - first);
       for (int row = 0; row < kPointRows; ++row) {
         for (int64_t i = 0; i < count; ++i) {
           winograd.input(row, grid.input(first + i, args.x, g.in_channels, zeros),
-                         {grid.columns, g.in_channels, in + i * grid.columns * g.in_channels, in_step(), g.in_channels});
+                         {grid.columns, g.in_channels, in + i * row_elements, in_step(), panel_step()});
           const WinogradOutput rows = grid.output(first + i, const_cast<float*>(args.dy), g.out_channels, nullptr);
           winograd.gradient(row, {rows.rows[0], rows.rows[1] ? rows.rows[1] : zeros}, g.out_width,
-                            {grid.columns, g.out_channels, out + i * grid.columns * padded_out, out_step(), padded_out});
+                            {grid.columns, g.out_channels, out + i * row_elements, out_step(), panel_step()});
         }
         multiply(row, count * grid.columns, in, out, sums);
-        if (args.dbias && row == 1) add_bias(count * grid.columns, out, sums + kWinogradPoints * weight_step());
+        if (args.dbias && row == 1) add_bias(count * grid.columns, out, sums + kWinogradPoints * sums_step());
       }
     }
-  }
-
-  /// Four points to three places; the points in the middle are twice what they should be.
-  static void take_back(const double (&points)[4], double (&places)[3]) {
-    const double sum = 0.5 * (points[1] + points[2]);
-    places[0] = points[0] + sum;
-    places[1] = 0.5 * (points[1] - points[2]);
-    places[2] = sum - points[3];
   }
 
   void finish(const double* totals) const {
-    for (int64_t out = 0; out < g.out_channels; ++out) {
-      for (int64_t in = 0; in < g.in_channels; ++in) {
-        const double* at = totals + in * padded_out + out;
-        double rows[4][3];
-        for (int64_t row = 0; row < 4; ++row) {
-          take_back({at[4 * row * weight_step()], at[(4 * row + 1) * weight_step()], at[(4 * row + 2) * weight_step()], at[(4 * row + 3) * weight_step()]},
-                    rows[row]);
-        }
-        for (int64_t kx = 0; kx < 3; ++kx) {
-          double places[3];
-          take_back({rows[0][kx], rows[1][kx], rows[2][kx], rows[3][kx]}, places);
-          for (int64_t ky = 0; ky < 3; ++ky) args.dweight[(out * g.in_channels + in) * 9 + 3 * ky + kx] = static_cast<float>(places[ky]);
-        }
-      }
-      if (args.dbias) args.dbias[out] = static_cast<float>(totals[kWinogradPoints * weight_step() + out]);
-    }
+    winograd_kernels().weight_gradient({g.in_channels, g.out_channels, totals, sums_step(), sums_panel_step(), args.dweight});
+    for (int64_t out = 0; args.dbias && out < g.out_channels; ++out) args.dbias[out] = static_cast<float>(totals[kWinogradPoints * sums_step() + out]);
   }
 };
 
@@ -120,9 +104,9 @@ void backward_weight(const ConvolutionBackwardWeight& args) {
   const ConvolutionGeometry& g = args.geometry;
   const TileKernels& kernels = tile_kernels();
   const WinogradGrid grid(g.batch, g.in_height, g.in_width, g.out_height, g.out_width, g.padding_height, g.padding_width);
-  const int64_t strip_rows = grid.rows_of_strip(g.in_channels + g.out_channels);
-  const int64_t group_rows = std::max<int64_t>(1, kGroupTiles / (strip_rows * grid.columns)) * strip_rows;
-  const Plan plan{args, g, kernels, grid, kernels.padded(g.out_channels), group_rows, strip_rows};
+  const int64_t strip_rows = grid.rows_of_strip(strip_tiles(g));
+  const int64_t group_rows = std::max<int64_t>(1, group_tiles(g) / (strip_rows * grid.columns)) * strip_rows;
+  const Plan plan{args, g, kernels, grid, group_rows, strip_rows};
   const int64_t groups = (grid.rows() + group_rows - 1) / group_rows;
   const int threads = direct::threads_for(groups, grid.rows() * grid.columns * kWinogradPoints * g.in_channels * g.out_channels);
   const int64_t zeros = std::max(g.in_width * g.in_channels, g.out_width * g.out_channels);
@@ -132,7 +116,7 @@ void backward_weight(const ConvolutionBackwardWeight& args) {
   double* total = reinterpret_cast<double*>(totals.bytes());
   fill_zero(totals);
   float* base = scratch.data<float>();
-  std::fill_n(base, zeros, 0.0f);  // padded columns never reach a result
+  std::fill_n(base, zeros, 0.0f);  // channels that are none never reach a result
   for (int64_t first = 0; first < groups; first += threads) {
     const int64_t count = std::min<int64_t>(threads, groups - first);
     fill_zero(sums);

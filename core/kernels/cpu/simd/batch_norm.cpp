@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-// Channels are taken sixteen at a time, so that their sums stay in registers while the rows go by.
 #include <cmath>
 
 #include "core/kernels/cpu/simd/channel_sums.h"
@@ -9,32 +8,30 @@
 TESSERA_ISA_BEGIN
 namespace {
 
-/// body(first channel, count) over all channels in groups of sixteen; the last may be smaller.
+constexpr int64_t kPieceChannels = 512;
+
+/// body(first channel, count) over pieces of the channels, as many as there are threads or more.
 template <typename Body>
-inline void for_channel_groups(int64_t rows, int64_t channels, Body body) {
-  const int64_t groups = (channels + kChannelLanes - 1) / kChannelLanes;
-  parallel_for(groups, rows * kChannelLanes, [&](int64_t group) {
-    const int64_t first = group * kChannelLanes;
-    if (channels - first >= kChannelLanes) {
-      body.template operator()<true>(first, kChannelLanes);
-    } else {
-      body.template operator()<false>(first, channels - first);
-    }
+inline void for_channel_pieces(int64_t rows, int64_t channels, Body body) {
+  const int64_t groups = (channels + kChannelLanes - 1) / kChannelLanes, threads = omp_get_max_threads();
+  const int64_t fair = (groups + threads - 1) / threads * kChannelLanes, size = fair < kPieceChannels ? fair : kPieceChannels;
+  parallel_for((channels + size - 1) / size, rows * size, [&](int64_t piece) {
+    const int64_t first = piece * size;
+    body(first, channels - first < size ? channels - first : size);
   });
 }
 
 struct Statistics {
   const BatchNormForward& args;
 
-  template <bool kFull>
   void operator()(int64_t channel, int64_t count) const {
     const float* x = args.x + channel;
     const int64_t stride = args.channels;
     // Deviations from a value of the channel itself: sums of squares then lose nothing to a large mean.
-    float pivot[kChannelLanes] = {};
+    float pivot[kPieceChannels];
     for (int64_t c = 0; c < count; ++c) pivot[c] = x[c];
-    double sum[kChannelLanes], squares[kChannelLanes];
-    two_sums<kFull>(args.rows, count, sum, squares, [&](int64_t row, int64_t c, float& a, float& b) {
+    double sum[kPieceChannels], squares[kPieceChannels];
+    two_sums_of_rows(args.rows, count, sum, squares, [&](int64_t row, int64_t c, float& a, float& b) __attribute__((always_inline)) {
       const float deviation = x[row * stride + c] - pivot[c];
       a += deviation;
       b += deviation * deviation;
@@ -78,6 +75,7 @@ inline void for_wide_rows(int64_t rows, int64_t channels, Body body) {
 
 struct Affine {
   int64_t rows, channels;
+  float ceiling;
   const float* x;
   const float* residual;
   float* y;
@@ -85,6 +83,7 @@ struct Affine {
 
 template <bool kRelu, bool kResidual>
 void affine(const Affine& args, const float* scale, const float* shift) {
+  const float ceiling = args.ceiling;
   for_wide_rows(args.rows, args.channels, [&](int64_t begin, int64_t count) {
     const float* x = args.x + begin;
     const float* residual = kResidual ? args.residual + begin : nullptr;
@@ -93,26 +92,30 @@ void affine(const Affine& args, const float* scale, const float* shift) {
     for (int64_t c = 0; c < count; ++c) {
       float value = x[c] * scale[c] + shift[c];
       if constexpr (kResidual) value += residual[c];
-      y[c] = kRelu && value < 0.0f ? 0.0f : value;
+      if constexpr (kRelu) {
+        value = value < 0.0f ? 0.0f : value;
+        value = value > ceiling ? ceiling : value;
+      }
+      y[c] = value;
     }
   });
 }
 
-void affine(const Affine& args, bool relu, Coefficients& scale, Coefficients& shift) {
+void affine(const Affine& args, Coefficients& scale, Coefficients& shift) {
   scale.repeat(args.channels, wide_columns(args.channels));
   shift.repeat(args.channels, wide_columns(args.channels));
-  const auto run = relu ? (args.residual ? affine<true, true> : affine<true, false>) : (args.residual ? affine<false, true> : affine<false, false>);
+  const auto run = args.ceiling != kNoRelu ? (args.residual ? affine<true, true> : affine<true, false>) : (args.residual ? affine<false, true> : affine<false, false>);
   run(args, scale.values, shift.values);
 }
 
 void batch_norm_forward(const BatchNormForward& args) {
-  for_channel_groups(args.rows, args.channels, Statistics{args});
+  for_channel_pieces(args.rows, args.channels, Statistics{args});
   Coefficients scale, shift;
   for (int64_t c = 0; c < args.channels; ++c) {
     scale.values[c] = args.weight[c] * args.inverse_deviation[c];
     shift.values[c] = args.bias[c] - args.mean[c] * scale.values[c];
   }
-  affine({args.rows, args.channels, args.x, args.residual, args.y}, args.relu, scale, shift);
+  affine({args.rows, args.channels, args.ceiling, args.x, args.residual, args.y}, scale, shift);
 }
 
 void batch_norm_apply(const BatchNormApply& args) {
@@ -121,7 +124,7 @@ void batch_norm_apply(const BatchNormApply& args) {
     scale.values[c] = args.weight[c] / __builtin_sqrtf(args.variance[c] + args.epsilon);
     shift.values[c] = args.bias[c] - args.mean[c] * scale.values[c];
   }
-  affine({args.rows, args.channels, args.x, args.residual, args.y}, args.relu, scale, shift);
+  affine({args.rows, args.channels, args.ceiling, args.x, args.residual, args.y}, scale, shift);
 }
 
 /// How the backward pass knows where ReLU let a value through.
@@ -129,31 +132,32 @@ enum class Mask { none, from_result, from_input };
 
 /// The gradient before ReLU. scale and shift are the forward pass's.
 template <Mask kMask>
-inline float before_relu(float dy, float x, float y, float scale, float shift) {
+inline float before_relu(float ceiling, float dy, float x, float y, float scale, float shift) {
   if constexpr (kMask == Mask::none) return dy;
   const float value = kMask == Mask::from_result ? y : x * scale + shift;
-  return value > 0.0f ? dy : 0.0f;
+  const float below = value < ceiling ? dy : 0.0f;
+  return value > 0.0f ? below : 0.0f;
 }
 
 template <Mask kMask>
 struct ParameterGradients {
   const BatchNormBackward& args;
 
-  template <bool kFull>
   void operator()(int64_t channel, int64_t count) const {
     const float *x = args.x + channel, *dy = args.dy + channel;
     const float* y = kMask == Mask::from_result ? args.y + channel : x;
     const int64_t stride = args.channels;
-    float mean[kChannelLanes] = {}, scale[kChannelLanes] = {}, shift[kChannelLanes] = {};
+    const float ceiling = args.ceiling;
+    float mean[kPieceChannels], scale[kPieceChannels], shift[kPieceChannels];
     for (int64_t c = 0; c < count; ++c) {
       mean[c] = args.mean[channel + c];
       scale[c] = args.weight[channel + c] * args.inverse_deviation[channel + c];
       shift[c] = args.bias[channel + c] - mean[c] * scale[c];
     }
-    double sum[kChannelLanes], product[kChannelLanes];
-    two_sums<kFull>(args.rows, count, sum, product, [&](int64_t row, int64_t c, float& a, float& b) {
+    double sum[kPieceChannels], product[kPieceChannels];
+    two_sums_of_rows(args.rows, count, sum, product, [&](int64_t row, int64_t c, float& a, float& b) __attribute__((always_inline)) {
       const int64_t at = row * stride + c;
-      const float gradient = before_relu<kMask>(dy[at], x[at], y[at], scale[c], shift[c]);
+      const float gradient = before_relu<kMask>(ceiling, dy[at], x[at], y[at], scale[c], shift[c]);
       a += gradient;
       b += gradient * (x[at] - mean[c]);
     });
@@ -171,6 +175,7 @@ struct InputGradient {
 
 template <Mask kMask, bool kResidual>
 void input_gradient(const BatchNormBackward& args, const InputGradient& k) {
+  const float ceiling = args.ceiling;
   for_wide_rows(args.rows, args.channels, [&](int64_t begin, int64_t count) {
     const float *x = args.x + begin, *dy = args.dy + begin;
     const float* y = kMask == Mask::from_result ? args.y + begin : x;
@@ -178,7 +183,7 @@ void input_gradient(const BatchNormBackward& args, const InputGradient& k) {
     const float *scale = k.scale.values, *shift = k.shift.values, *slope = k.slope.values, *offset = k.offset.values;
 #pragma GCC ivdep
     for (int64_t c = 0; c < count; ++c) {
-      const float gradient = before_relu<kMask>(dy[c], x[c], y[c], scale[c], shift[c]);
+      const float gradient = before_relu<kMask>(ceiling, dy[c], x[c], y[c], scale[c], shift[c]);
       dx[c] = gradient * scale[c] + x[c] * slope[c] + offset[c];
       if constexpr (kResidual) dresidual[c] = gradient;
     }
@@ -187,7 +192,7 @@ void input_gradient(const BatchNormBackward& args, const InputGradient& k) {
 
 template <Mask kMask>
 void backward(const BatchNormBackward& args) {
-  for_channel_groups(args.rows, args.channels, ParameterGradients<kMask>{args});
+  for_channel_pieces(args.rows, args.channels, ParameterGradients<kMask>{args});
   InputGradient k;
   const auto rows = static_cast<float>(args.rows);
   for (int64_t c = 0; c < args.channels; ++c) {
@@ -203,7 +208,7 @@ void backward(const BatchNormBackward& args) {
 }
 
 void batch_norm_backward(const BatchNormBackward& args) {
-  if (!args.relu) return backward<Mask::none>(args);
+  if (args.ceiling == kNoRelu) return backward<Mask::none>(args);
   return args.y ? backward<Mask::from_result>(args) : backward<Mask::from_input>(args);
 }
 

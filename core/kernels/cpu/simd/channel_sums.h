@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Sums over the rows of sixteen channels, which stay in registers while the rows go by.
+// Sums over rows, of sixteen channels at a time, which stay in registers while a block of rows goes by.
 #pragma once
 
 #include <cstdint>
@@ -12,20 +12,42 @@ namespace {
 constexpr int64_t kChannelLanes = 16;
 constexpr int64_t kBlockRows = 16;  // few, so that gradients of batch norm stay as near to f64 as PyTorch's
 
+/// Adds the sums of two quantities of each channel over one block of rows, in f32, to f64 ones. add(row, lane, a, b)
+template <bool kFull, typename Add>
+inline void add_block(int64_t begin, int64_t end, int64_t count, double* first, double* second, Add add) {
+  float a[kChannelLanes] = {}, b[kChannelLanes] = {};
+  for (int64_t row = begin; row < end; ++row) {
+#pragma GCC ivdep
+    for (int64_t c = 0; c < (kFull ? kChannelLanes : count); ++c) add(row, c, a[c], b[c]);
+  }
+  for (int64_t c = 0; c < (kFull ? kChannelLanes : count); ++c) {
+    first[c] += static_cast<double>(a[c]);
+    second[c] += static_cast<double>(b[c]);
+  }
+}
+
 /// Sums of two quantities of each channel, in f32 within a block of rows and in f64 over blocks. add(row offset, lane, a, b)
 template <bool kFull, typename Add>
 inline void two_sums(int64_t rows, int64_t count, double (&first)[kChannelLanes], double (&second)[kChannelLanes], Add add) {
   for (int64_t c = 0; c < kChannelLanes; ++c) first[c] = second[c] = 0.0;
   for (int64_t begin = 0; begin < rows; begin += kBlockRows) {
+    add_block<kFull>(begin, begin + kBlockRows < rows ? begin + kBlockRows : rows, count, first, second, add);
+  }
+}
+
+/// The same of many channels, which rows are read through in the order in which they lie in memory. add(row, channel, a, b)
+template <typename Add>
+inline void two_sums_of_rows(int64_t rows, int64_t channels, double* first, double* second, Add add) {
+  for (int64_t c = 0; c < channels; ++c) first[c] = second[c] = 0.0;
+  for (int64_t begin = 0; begin < rows; begin += kBlockRows) {
     const int64_t end = begin + kBlockRows < rows ? begin + kBlockRows : rows;
-    float a[kChannelLanes] = {}, b[kChannelLanes] = {};
-    for (int64_t row = begin; row < end; ++row) {
-#pragma GCC ivdep
-      for (int64_t c = 0; c < (kFull ? kChannelLanes : count); ++c) add(row, c, a[c], b[c]);
-    }
-    for (int64_t c = 0; c < kChannelLanes; ++c) {
-      first[c] += static_cast<double>(a[c]);
-      second[c] += static_cast<double>(b[c]);
+    for (int64_t group = 0; group < channels; group += kChannelLanes) {
+      const auto of_group = [&](int64_t row, int64_t c, float& a, float& b) __attribute__((always_inline)) { add(row, group + c, a, b); };
+      if (channels - group >= kChannelLanes) {
+        add_block<true>(begin, end, kChannelLanes, first + group, second + group, of_group);
+      } else {
+        add_block<false>(begin, end, channels - group, first + group, second + group, of_group);
+      }
     }
   }
 }

@@ -2,6 +2,7 @@
 // What the sources of this folder offer, in the namespace of an instruction set.
 #pragma once
 
+#include "core/kernels/cpu/direct/depthwise.h"
 #include "core/kernels/cpu/direct/tile.h"
 #include "core/kernels/cpu/direct/winograd.h"
 #include "core/kernels/kernels.h"
@@ -26,6 +27,7 @@
   RotaryKernels rotary_kernels();                                              \
   TileKernels tile_kernels();                                                  \
   WinogradKernels winograd_kernels();                                          \
+  DepthwiseKernels depthwise_kernels();                                        \
   void add_bias(int64_t rows, int64_t columns, const float* bias, float* out); \
   void column_sums(const ColumnSums&);                                         \
   }

@@ -25,14 +25,14 @@ inline void input_points(const WinogradInput& input, const WinogradTiles& tiles,
     return kRow == 1 ? a + b : a - b;
   };
   const auto column = [&](int64_t x) { return x < 0 || x >= input.width ? Value{} : inside(x); };
-  float* out = tiles.points + channel;
+  float* out = tiles.at(channel);
   Value a = column(input.first_column), b = column(input.first_column + 1);
   const auto tile = [&](Value c, Value d) __attribute__((always_inline)) {
     store(out, a - c);
     store(out + tiles.point_step, b + c);
     store(out + 2 * tiles.point_step, c - b);
     store(out + 3 * tiles.point_step, b - d);
-    out += tiles.tile_step;
+    out += kWinogradPanel;
     a = c, b = d;
   };
   const int64_t begin = input.first_column + 2, end = begin + 2 * tiles.tiles;
@@ -55,7 +55,7 @@ void input(int row, const WinogradInput& input, const WinogradTiles& tiles) {
 template <int kRow>
 void gradient_row(const float* const (&rows)[2], int64_t width, const WinogradTiles& tiles) {
   for_channels(tiles.channels, [&]<typename Value>(int64_t channel) {
-    float* out = tiles.points + channel;
+    float* out = tiles.at(channel);
     const auto pixel = [&](int64_t x) -> Value {
       const int64_t at = x * tiles.channels + channel;
       if constexpr (kRow == 0) return load<Value>(rows[0] + at);
@@ -68,7 +68,7 @@ void gradient_row(const float* const (&rows)[2], int64_t width, const WinogradTi
       store(out + tiles.point_step, left + right);
       store(out + 2 * tiles.point_step, left - right);
       store(out + 3 * tiles.point_step, right);
-      out += tiles.tile_step;
+      out += kWinogradPanel;
     };
     for (int64_t x = 0; x + 1 < width; x += 2) tile(pixel(x), pixel(x + 1));
     if (width % 2 == 1) tile(pixel(width - 1), Value{});
@@ -83,8 +83,8 @@ void gradient(int row, const float* const (&rows)[2], int64_t width, const Winog
 void output(const WinogradTiles& tiles, const WinogradOutput& output) {
   for_channels(tiles.channels, [&]<typename Value>(int64_t channel) {
     const Value bias = output.bias ? load<Value>(output.bias + channel) : Value{};
-    const float* in = tiles.points + channel;
-    for (int64_t t = 0; t < tiles.tiles; ++t, in += tiles.tile_step) {
+    const float* in = tiles.at(channel);
+    for (int64_t t = 0; t < tiles.tiles; ++t, in += kWinogradPanel) {
       Value upper[4], lower[4];
 #pragma GCC unroll 4
       for (int column = 0; column < 4; ++column) {
@@ -114,13 +114,12 @@ inline void weight_points(const Value (&g)[3], Value (&points)[4]) {
   points[3] = g[2];
 }
 
-constexpr int64_t kColumnsAtOnce = 64;
-
 void weight(const WinogradWeight& args) {
-  for (int64_t first = 0; first < args.out; first += kColumnsAtOnce) {
-    const int64_t count = args.out - first < kColumnsAtOnce ? args.out - first : kColumnsAtOnce;
+  for (int64_t first = 0; first < args.out; first += kWinogradPanel) {
+    const int64_t count = args.out - first < kWinogradPanel ? args.out - first : kWinogradPanel;
+    float* panel = args.points + first / kWinogradPanel * args.panel_step;
     for (int64_t in = 0; in < args.in; ++in) {
-      float window[9][kColumnsAtOnce];
+      float window[9][kWinogradPanel];
       for (int64_t c = 0; c < count; ++c) {
         const float* from = args.weight + (first + c) * args.out_step + in * args.in_step;
         for (int place = 0; place < 9; ++place) window[args.flipped ? 8 - place : place][c] = from[place];
@@ -134,9 +133,42 @@ void weight(const WinogradWeight& args) {
         for (int column = 0; column < 4; ++column) {
           Value points[4];
           weight_points<Value>({rows[0][column], rows[1][column], rows[2][column]}, points);
-          for (int row = 0; row < 4; ++row) store(args.points + (4 * row + column) * args.point_step + in * args.row_step + first + c, points[row]);
+          for (int row = 0; row < 4; ++row) store(panel + (4 * row + column) * args.point_step + in * kWinogradPanel + c, points[row]);
         }
       });
+    }
+  }
+}
+
+/// Four points to three places; the points in the middle are twice what they should be.
+inline void take_back(double first, double second, double third, double fourth, double (&places)[3]) {
+  const double sum = 0.5 * (second + third);
+  places[0] = first + sum;
+  places[1] = 0.5 * (second - third);
+  places[2] = sum - fourth;
+}
+
+void weight_gradient(const WinogradWeightGradient& args) {
+  for (int64_t first = 0; first < args.out; first += kWinogradPanel) {
+    const int64_t count = args.out - first < kWinogradPanel ? args.out - first : kWinogradPanel;
+    for (int64_t in = 0; in < args.in; ++in) {
+      const double* at = args.sums + first / kWinogradPanel * args.panel_step + in * kWinogradPanel;
+      float window[9][kWinogradPanel];
+      for (int64_t c = 0; c < kWinogradPanel; ++c) {
+        double rows[4][3], places[3];
+        for (int row = 0; row < 4; ++row) {
+          const double* points = at + 4 * row * args.point_step + c;
+          take_back(points[0], points[args.point_step], points[2 * args.point_step], points[3 * args.point_step], rows[row]);
+        }
+        for (int kx = 0; kx < 3; ++kx) {
+          take_back(rows[0][kx], rows[1][kx], rows[2][kx], rows[3][kx], places);
+          for (int ky = 0; ky < 3; ++ky) window[3 * ky + kx][c] = static_cast<float>(places[ky]);
+        }
+      }
+      for (int64_t c = 0; c < count; ++c) {
+        float* to = args.dweight + ((first + c) * args.in + in) * 9;
+        for (int place = 0; place < 9; ++place) to[place] = window[place][c];
+      }
     }
   }
 }
@@ -148,6 +180,6 @@ void add_to(int64_t elements, const float* terms, double* sums) {
 
 }  // namespace
 
-WinogradKernels winograd_kernels() { return {input, gradient, output, weight, add_to}; }
+WinogradKernels winograd_kernels() { return {input, gradient, output, weight, weight_gradient, add_to}; }
 
 TESSERA_ISA_END
