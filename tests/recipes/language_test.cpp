@@ -79,8 +79,10 @@ void check_gradients(std::unique_ptr<nn::Module> model) {
   const QuantumLoss loss = loss_at();
   EXPECT_EQ(loss.weight, 14.0);
   engine.backward(loss.loss_sum, parameters.leaves());
+  const Tensor gradients = Tensor::empty(parameters.gradients().shape());
+  copy_into(parameters.gradients(), gradients);  // losses write to their parameters' places in forward
   for (const nn::FlatSlot& slot : parameters.slots()) {
-    const Tensor value = nn::FlatParameters::view(parameters.values(), slot), gradient = nn::FlatParameters::view(parameters.gradients(), slot);
+    const Tensor value = nn::FlatParameters::view(parameters.values(), slot), gradient = nn::FlatParameters::view(gradients, slot);
     double squares = 0.0;
     for (int64_t i = 0; i < slot.elements; ++i) squares += std::pow(gradient.data<float>()[i], 2);
     const auto step = static_cast<float>(0.02 / std::sqrt(squares));
