@@ -3,6 +3,7 @@
 """Text to token shards, a small GPT and a small Llama trained on them by any number of ranks, and text out of them; and bad input on the way."""
 
 import json
+import signal
 import struct
 
 import harness
@@ -11,6 +12,7 @@ from harness import DATA, DONE, USAGE
 TEXT = "the quick brown fox jumps over the lazy dog. " * 200
 MODEL = {"kind": "gpt2", "vocabulary": 28, "context": 16, "layers": 2, "heads": 2, "width": 16, "dropout": 0.1}
 LLAMA = {"kind": "llama", "vocabulary": 28, "context": 16, "layers": 2, "heads": 4, "key_heads": 2, "width": 16, "hidden": 24}
+RECOMPUTED = ("--set", "memory.recompute=block")
 
 
 class Language(harness.SystemCase):
@@ -38,10 +40,34 @@ class Language(harness.SystemCase):
     def test_any_number_of_ranks(self):
         for name, model in (("gpt2", MODEL), ("llama", LLAMA)):
             recipe = self.language_recipe(model, name=f"{name}.yaml")
-            self.assertEqual(len({self.train(recipe, f"{name}{ranks}", ranks=ranks) for ranks in (None, 2, 3)}), 1)
+            runs = ((None, ()), (2, ()), (3, RECOMPUTED), (4, ()))
+            self.assertEqual(len({self.train(recipe, f"{name}{ranks}", *settings, ranks=ranks) for ranks, settings in runs}), 1)
+            self.assertGreater(self.summary(f"{name}2")["tokens_per_s"], 0)
             last = self.metrics(f"{name}2", "evaluation")[-1]
             self.assertLess(last["loss"], 3.2)
             self.assertAlmostEqual(last["perplexity"], 2.718281828459045 ** last["loss"], places=9)
+
+    def test_in_bf16(self):
+        settings = ("--set", "precision.compute=bf16")
+        for name, model in (("gpt2", MODEL), ("llama", LLAMA)):
+            recipe = self.language_recipe(model, name=f"{name}.yaml")
+            rounded = {self.train(recipe, f"{name}{ranks}", *settings, *more, ranks=ranks) for ranks, more in ((None, ()), (2, RECOMPUTED))}
+            self.assertEqual(len(rounded), 1)
+            self.assertNotIn(self.train(recipe, f"{name}_f32"), rounded)
+            losses = [self.metrics(out, "evaluation")[-1]["loss"] for out in (f"{name}2", f"{name}_f32")]
+            self.assertAlmostEqual(*losses, delta=0.05)
+
+    def test_killed_and_resumed_on_other_ranks(self):
+        recipe = self.language_recipe(MODEL)
+        settings = ("--set", "checkpoint.every_steps=3", "--set", "train.steps=60")
+        calm = self.train(recipe, "calm", *settings)
+        for number, (ranks, others) in enumerate(((2, 3), (3, 1), (4, 2))):
+            out = f"killed{number}"
+            job = self.start("train", recipe, "--out", self.out(out), *settings, ranks=ranks)
+            job.until(lambda: (self.out(out) / "checkpoints" / "step_00000006").exists(), "a checkpoint")
+            harness.send(job.ranks()[number % ranks], signal.SIGKILL)
+            self.assertNotEqual(job.wait().status, DONE)
+            self.assertEqual(self.train(recipe, out, *settings, *RECOMPUTED, ranks=others), calm)
 
     def test_shards(self):
         self.make_shards()
