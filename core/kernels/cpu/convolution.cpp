@@ -21,7 +21,7 @@ const ConvolutionKernels& library() {
 const ConvolutionKernels& kernels_of(const ConvolutionGeometry& geometry, Direction direction) {
   static constexpr ConvolutionKernels kDirect = {direct::forward, direct::backward_data, direct::backward_weight};
   static constexpr ConvolutionKernels kWinograd = {winograd::forward, winograd::backward_data, winograd::backward_weight};
-  static constexpr ConvolutionKernels kDepthwise = {depthwise::forward, depthwise::backward_data, depthwise::backward_weight};
+  static constexpr ConvolutionKernels kDepthwise = {depthwise::forward, depthwise::backward_data, nullptr};
   static constexpr ConvolutionKernels kPanels = {nullptr, nullptr, direct::backward_weight_by_panels};
   switch (direct::method_for(geometry, direction)) {
     case direct::Method::direct: return kDirect;

@@ -94,14 +94,4 @@ void backward_data(const ConvolutionBackwardData& args) {
   });
 }
 
-void backward_weight(const ConvolutionBackwardWeight& args) {
-  const ConvolutionGeometry& g = args.geometry;
-  const DepthwiseKernels& kernels = depthwise_kernels();
-  const int64_t parts = (g.groups + kernels.lanes - 1) / kernels.lanes;
-  direct::for_each_part(parts, threads_for(g, parts), [&](int64_t part, int) {
-    const int64_t first = part * kernels.lanes;
-    kernels.weight({g, args.x, args.dy, first, std::min(kernels.lanes, g.groups - first), args.dweight, args.dbias});
-  });
-}
-
 }  // namespace tessera::cpu::depthwise
