@@ -18,6 +18,9 @@ namespace tessera::data {
 inline constexpr std::string_view kInputs = "inputs";
 inline constexpr std::string_view kTargets = "targets";
 inline constexpr std::string_view kWeights = "weights";
+/// Of texts: i64 [tokens], 0 in the first of a pair and 1 in the second; and i64 [], tokens that count.
+inline constexpr std::string_view kTokenTypes = "token_types";
+inline constexpr std::string_view kLengths = "lengths";
 /// Target of a skipped sample.
 inline constexpr int64_t kSkippedClass = -1;
 
