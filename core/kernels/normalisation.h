@@ -77,7 +77,7 @@ struct LayerNormForward {
 };
 
 /// Sums over rows are of blocks of so many.
-inline constexpr int64_t kLayerNormBlockRows = 64;
+inline constexpr int64_t kRowNormBlockRows = 64;
 
 struct LayerNormBackward {
   int64_t rows, columns;
@@ -90,7 +90,7 @@ struct LayerNormBackward {
   float* dx;
   float* dweight;   ///< [columns]
   float* dbias;     ///< [columns]
-  float* partials;  ///< [ceil(rows / kLayerNormBlockRows), 2, columns], scratch
+  float* partials;  ///< [ceil(rows / kRowNormBlockRows), 2, columns], scratch
 };
 
 /// Root-mean-square normalisation of [rows, columns]: y = x / sqrt(mean of x^2 + epsilon) * weight (Zhang and Sennrich, NeurIPS 2019).
@@ -114,7 +114,7 @@ struct RmsNormBackward {
   const float* received;  ///< as in layer normalisation
   float* dx;
   float* dweight;   ///< [columns]
-  float* partials;  ///< [ceil(rows / kLayerNormBlockRows), columns], scratch
+  float* partials;  ///< [ceil(rows / kRowNormBlockRows), columns], scratch
 };
 
 /// Group normalisation of [samples, pixels, channels] (channels-last images): like layer normalisation, the statistics being those of a sample's

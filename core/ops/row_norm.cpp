@@ -8,7 +8,7 @@
 namespace tessera::ops {
 namespace {
 
-int64_t row_norm_blocks(int64_t rows) { return (rows + kLayerNormBlockRows - 1) / kLayerNormBlockRows; }
+int64_t row_norm_blocks(int64_t rows) { return (rows + kRowNormBlockRows - 1) / kRowNormBlockRows; }
 
 /// The gradient that the normalised tensor has from its other uses, as the kernels read it.
 Tensor dense_or_nothing(const Tensor& received) { return received.defined() ? contiguous(received) : Tensor(); }

@@ -19,7 +19,6 @@ class CharacterTokenizer final : public Tokenizer {
 
   std::string_view kind() const override { return "characters"; }
   int64_t vocabulary() const override { return static_cast<int64_t>(characters_.size()); }
-  const SpecialTokens& special() const override { return special_; }
   /// Bytes that are no UTF-8 are the character U+FFFD. Throws Error(data) naming a character that is not in the vocabulary.
   void encode(std::string_view bytes, std::vector<TokenId>& ids) const override;
   std::string decode(std::span<const TokenId> ids) const override;
@@ -28,7 +27,6 @@ class CharacterTokenizer final : public Tokenizer {
  private:
   std::vector<std::string> characters_;
   std::unordered_map<uint32_t, TokenId> ids_;
-  SpecialTokens special_;
 };
 
 }  // namespace tessera::text

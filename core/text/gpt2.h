@@ -22,7 +22,6 @@ class Gpt2Tokenizer final : public Tokenizer {
 
   std::string_view kind() const override { return "gpt2"; }
   int64_t vocabulary() const override { return static_cast<int64_t>(tokens_.size()); }
-  const SpecialTokens& special() const override { return special_; }
   void encode(std::string_view bytes, std::vector<TokenId>& ids) const override;
   std::string decode(std::span<const TokenId> ids) const override;
   using Tokenizer::encode;
@@ -56,7 +55,6 @@ class Gpt2Tokenizer final : public Tokenizer {
   std::array<TokenId, 256> byte_ids_{};
   std::vector<PairSlot> pairs_;
   std::vector<PieceSlot> pieces_;
-  SpecialTokens special_;
   Gpt2Splitter splitter_;
 };
 

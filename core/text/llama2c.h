@@ -19,7 +19,6 @@ class Llama2cTokenizer final : public Tokenizer {
 
   std::string_view kind() const override { return "llama2c"; }
   int64_t vocabulary() const override { return static_cast<int64_t>(tokens_.size()); }
-  const SpecialTokens& special() const override { return special_; }
   /// A space is put before the text. No <s>.
   void encode(std::string_view bytes, std::vector<TokenId>& ids) const override;
   /// Without that space; <s> and </s> have no text.
@@ -37,7 +36,6 @@ class Llama2cTokenizer final : public Tokenizer {
 
   std::vector<Token> tokens_;
   std::unordered_map<std::string_view, TokenId> ids_;  // of texts; views of tokens_
-  SpecialTokens special_;
 };
 
 }  // namespace tessera::text

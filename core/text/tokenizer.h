@@ -32,7 +32,7 @@ class Tokenizer {
   virtual std::string_view kind() const = 0;
   /// Ids lie in [0, vocabulary).
   virtual int64_t vocabulary() const = 0;
-  virtual const SpecialTokens& special() const = 0;
+  const SpecialTokens& special() const { return special_; }
   /// Appends the ids of `bytes`. Special tokens are never made of text: what spells one is text like any other. Takes time proportional to the bytes (times
   /// their logarithm, for one very long word).
   virtual void encode(std::string_view bytes, std::vector<TokenId>& ids) const = 0;
@@ -47,6 +47,8 @@ class Tokenizer {
 
  protected:
   void check_ids(std::span<const TokenId> ids) const;
+
+  SpecialTokens special_;
 };
 
 /// Reads the tokenizer that `path` names: a folder with encoder.json and vocab.bpe, or vocab.json and merges.txt (GPT-2's byte-level BPE), or vocab.txt (BERT's

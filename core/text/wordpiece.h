@@ -19,7 +19,6 @@ class WordPieceTokenizer final : public Tokenizer {
 
   std::string_view kind() const override { return "bert"; }
   int64_t vocabulary() const override { return static_cast<int64_t>(tokens_.size()); }
-  const SpecialTokens& special() const override { return special_; }
   void encode(std::string_view bytes, std::vector<TokenId>& ids) const override;
   /// Words with single spaces between them.
   std::string decode(std::span<const TokenId> ids) const override;
@@ -31,7 +30,6 @@ class WordPieceTokenizer final : public Tokenizer {
   std::vector<std::string> tokens_;
   std::unordered_map<std::string_view, TokenId> starts_, continuations_;  // views of tokens_; of the latter without ##
   size_t longest_bytes_ = 0;
-  SpecialTokens special_;
 };
 
 }  // namespace tessera::text

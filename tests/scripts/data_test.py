@@ -2,9 +2,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs the scripts of scripts/data on small archives made like the published ones."""
 
+import bz2
+import gzip
 import hashlib
+import html
 import importlib.util
 import io
+import json
 import os
 import pathlib
 import signal
@@ -21,6 +25,7 @@ import zlib
 SCRIPTS = pathlib.Path(__file__).resolve().parents[2] / "scripts" / "data"
 SYNSETS = ["n00000003", "n00000001", "n00000002"]  # as meta.mat numbers them, from 1
 HAS_PILLOW = importlib.util.find_spec("PIL") is not None
+HAS_WIKI_PARSER = importlib.util.find_spec("mwparserfromhell") is not None
 
 
 def png(value):
@@ -218,6 +223,61 @@ class Others(DataScripts):
         self.assertEqual(len(set(sum(three.values(), []))), 35)
         self.put("x/c/readme.txt", b"")
         self.refused("there are no images in it", "split_folders", self.folder / "x")
+
+
+class Corpora(DataScripts):
+    def documents(self, split):
+        lines = []
+        for path in sorted((self.folder / "out" / split).glob("*.jsonl.gz")):
+            lines += [json.loads(line)["text"] for line in gzip.open(path, "rt", encoding="utf-8")]
+        return lines
+
+    def web_archive(self, archives=5, texts=4):
+        inner = {f"openwebtext/urlsf_subset00-{i}_data.xz": tar_of({f"{i:03}{t}-x.txt": f"\u00e9 {i} {t}\n\n\n\nend\n".encode() for t in range(texts)}, "w:xz")
+                 for i in range(archives)}
+        return self.put("openwebtext.tar.xz", tar_of(inner, "w:xz"))
+
+    def test_openwebtext(self):
+        archive, out = self.web_archive(), self.folder / "out"
+        self.succeed("openwebtext", archive, f"--out={out}", "--piece-items=2", "--validation-share=0.3")
+        expected = [f"\u00e9 {i} {t}\n\nend" for i in range(5) for t in range(4)]
+        train, validation = self.documents("train"), self.documents("validation")
+        self.assertEqual(sorted(train + validation), expected)
+        self.assertTrue(train and validation)
+        self.assertEqual(len(list((out / "train").iterdir())), 3)
+        # Stopped between pieces, the same command goes on: only what is missing is made, and it is the same.
+        piece = out / "train/openwebtext-00001.jsonl.gz"
+        before = piece.read_bytes()
+        kept = (out / "train/openwebtext-00000.jsonl.gz").stat().st_mtime_ns
+        piece.unlink()
+        (out / "done/openwebtext").unlink()
+        self.succeed("openwebtext", archive, f"--out={out}", "--piece-items=2", "--validation-share=0.3")
+        self.assertEqual(piece.read_bytes(), before)
+        self.assertEqual((out / "train/openwebtext-00000.jsonl.gz").stat().st_mtime_ns, kept)
+        self.refused("begun with other settings", "openwebtext", archive, f"--out={out}", "--piece-items=3")
+
+    def test_openwebtext_that_is_damaged(self):
+        archive = self.web_archive()
+        self.put("openwebtext.tar.xz", archive.read_bytes()[:-200])
+        self.refused("fetch", "openwebtext", archive, f"--out={self.folder / 'out'}")
+        self.put("x.tar", tar_of({"x/urlsf_subset00-1_data.xz": b"no archive"}))
+        self.refused("urlsf_subset00-1_data.xz", "openwebtext", self.folder / "x.tar", f"--out={self.folder / 'out2'}")
+        self.put("y.tar", tar_of({"readme.txt": b""}))
+        self.refused("there are no documents in it", "openwebtext", self.folder / "y.tar", f"--out={self.folder / 'out3'}")
+        self.refused("there is no such file", "openwebtext", self.folder / "z.tar", f"--out={self.folder / 'out4'}")
+
+    @unittest.skipUnless(HAS_WIKI_PARSER, "needs python3-mwparserfromhell, as the script itself does")
+    def test_wikipedia(self):
+        def page(title, text, namespace=0, redirect=""):
+            return f"<page><title>{title}</title><ns>{namespace}</ns>{redirect}<revision><text>{html.escape(text)}</text></revision></page>"
+        article = "\n".join(["'''A''' is a [[letter (alphabet)|letter]].<ref>no</ref>", "", "== Use ==", "{{box|x=1}}In [[words]].", "{|", "| no", "|}", "[[File:a.png|thumb|no]]"])
+        pages = [page("A", article), page("B", "#REDIRECT [[A]]", redirect='<redirect title="A"/>'), page("Talk:A", "no", 1), page("C", "C & c.")]
+        dump = '<mediawiki xmlns="http://www.mediawiki.org/xml/export-0.10/"><siteinfo/>' + "".join(pages) + "</mediawiki>"
+        path = self.put("enwiki-1-pages-articles1.xml-p1p9.bz2", bz2.compress(dump.encode()))
+        self.succeed("wikipedia", path, f"--out={self.folder / 'out'}", "--validation-share=0")
+        self.assertEqual(self.documents("train"), ["A is a letter.\n\nUse\n\nIn words.", "C & c."])
+        self.put(path.name, bz2.compress(dump.encode()[:-30]))
+        self.refused("fetch it anew", "wikipedia", path, f"--out={self.folder / 'out2'}")
 
 
 if __name__ == "__main__":

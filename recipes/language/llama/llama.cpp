@@ -30,9 +30,10 @@ float smaller_deviation(const LlamaConfig& config) { return kLlamaDeviation / st
 
 class LlamaAttention final : public nn::Module {
  public:
-  LlamaAttention(const LlamaConfig& config, size_t layer)
+  LlamaAttention(const LlamaConfig& config, size_t layer, Tensor angles)
       : config_(config),
         layer_(layer),
+        angles_(std::move(angles)),
         q_proj_(add("q_proj", plain_linear(config.width, config.width))),
         k_proj_(add("k_proj", plain_linear(config.width, config.width / config.heads * config.key_heads))),
         v_proj_(add("v_proj", plain_linear(config.width, config.width / config.heads * config.key_heads))),
@@ -43,9 +44,8 @@ class LlamaAttention final : public nn::Module {
   std::string kind() const override { return "Attention"; }
 
   Variable run(const Variable& x, nn::KeyValueCache* cache, ForwardContext& context) {
-    const int64_t first = cache ? cache->length : 0, width = config_.width / config_.heads;
-    const Tensor table = ops::rotary_table(first, x.shape()[1], width, config_.rope_theta);
-    const auto turned = [&](TokenLinear& layer, int64_t heads) { return ops::rotary(split_heads(layer(x, context), heads), table, RotaryPairs::halves, heads); };
+    const Tensor angles = angles_.narrow(0, cache ? cache->length : 0, x.shape()[1]);
+    const auto turned = [&](TokenLinear& layer, int64_t heads) { return ops::rotary(split_heads(layer(x, context), heads), angles, RotaryPairs::halves, heads); };
     const Variable queries = turned(q_proj_, config_.heads), keys = turned(k_proj_, config_.key_heads);
     const Variable values = split_heads(v_proj_(x, context), config_.key_heads);
     const Variable mixed = causal_attention(queries, keys, values, cache, layer_, attn_dropout_, context);
@@ -57,6 +57,7 @@ class LlamaAttention final : public nn::Module {
 
   LlamaConfig config_;
   size_t layer_;
+  Tensor angles_;  // of all positions
   TokenLinear &q_proj_, &k_proj_, &v_proj_, &o_proj_;
   nn::Dropout &attn_dropout_, &resid_dropout_;
 };
@@ -82,9 +83,9 @@ class LlamaMlp final : public nn::Module {
 
 class LlamaBlock final : public nn::Module {
  public:
-  LlamaBlock(const LlamaConfig& config, size_t layer)
+  LlamaBlock(const LlamaConfig& config, size_t layer, const Tensor& angles)
       : input_layernorm_(add("input_layernorm", std::make_unique<RmsNorm>(config.width, config.norm_epsilon))),
-        self_attn_(add("self_attn", std::make_unique<LlamaAttention>(config, layer))),
+        self_attn_(add("self_attn", std::make_unique<LlamaAttention>(config, layer, angles))),
         post_attention_layernorm_(add("post_attention_layernorm", std::make_unique<RmsNorm>(config.width, config.norm_epsilon))),
         mlp_(add("mlp", std::make_unique<LlamaMlp>(config))) {
     mark_block();
@@ -110,8 +111,9 @@ class Llama final : public nn::Decoder {
  public:
   explicit Llama(const LlamaConfig& config)
       : config_(config), embed_tokens_(add("model.embed_tokens", std::make_unique<TokenEmbedding>(config.vocabulary, config.width, kLlamaDeviation))) {
+    const Tensor angles = ops::rotary_table(0, config.context, config.width / config.heads, config.rope_theta);
     for (int64_t i = 0; i < config.layers; ++i) {
-      blocks_.push_back(&add("model.layers." + std::to_string(i), std::make_unique<LlamaBlock>(config, static_cast<size_t>(i))));
+      blocks_.push_back(&add("model.layers." + std::to_string(i), std::make_unique<LlamaBlock>(config, static_cast<size_t>(i), angles)));
     }
     norm_ = &add("model.norm", std::make_unique<RmsNorm>(config.width, config.norm_epsilon));
     if (!config.tied) lm_head_ = &add("lm_head", plain_linear(config.width, config.vocabulary));

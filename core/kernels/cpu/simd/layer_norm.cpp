@@ -2,9 +2,8 @@
 // A row stays in the first cache while its sums are taken and its result is written.
 #include <cmath>
 
-#include "core/kernels/cpu/simd/channel_sums.h"
-#include "core/kernels/cpu/simd/residual.h"
 #include "core/kernels/cpu/simd/row.h"
+#include "core/kernels/cpu/simd/row_norm.h"
 #include "core/kernels/normalisation.h"
 
 TESSERA_ISA_BEGIN
@@ -61,15 +60,9 @@ void layer_norm_forward(const LayerNormForward& args) {
 }
 
 void layer_norm_backward(const LayerNormBackward& args) {
-  const int64_t columns = args.columns, blocks = (args.rows + kLayerNormBlockRows - 1) / kLayerNormBlockRows;
-  parallel_for(blocks, kLayerNormBlockRows * columns, [&](int64_t block) {
-    float *dweight = args.partials + block * 2 * columns, *dbias = dweight + columns;
-    __builtin_memset(dweight, 0, static_cast<size_t>(2 * columns) * sizeof(float));
-    const int64_t begin = block * kLayerNormBlockRows, end = begin + kLayerNormBlockRows;
-    for (int64_t row = begin; row < (end < args.rows ? end : args.rows); ++row) backward_row(args, row, dweight, dbias);
-  });
-  sum_blocks(blocks, 2 * columns, columns, args.partials, args.dweight);
-  sum_blocks(blocks, 2 * columns, columns, args.partials + columns, args.dbias);
+  for_blocks_of_rows(args, 2, [&](int64_t row, float* sums) { backward_row(args, row, sums, sums + args.columns); });
+  sum_of_blocks(args, 2, 0, args.dweight);
+  sum_of_blocks(args, 2, 1, args.dbias);
 }
 
 TESSERA_ISA_END

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <cmath>
 
-#include "core/kernels/cpu/simd/channel_sums.h"
-#include "core/kernels/cpu/simd/residual.h"
 #include "core/kernels/cpu/simd/row.h"
+#include "core/kernels/cpu/simd/row_norm.h"
 #include "core/kernels/normalisation.h"
 
 TESSERA_ISA_BEGIN
@@ -49,14 +48,8 @@ void rms_norm_forward(const RmsNormForward& args) {
 }
 
 void rms_norm_backward(const RmsNormBackward& args) {
-  const int64_t columns = args.columns, blocks = (args.rows + kLayerNormBlockRows - 1) / kLayerNormBlockRows;
-  parallel_for(blocks, kLayerNormBlockRows * columns, [&](int64_t block) {
-    float* dweight = args.partials + block * columns;
-    __builtin_memset(dweight, 0, static_cast<size_t>(columns) * sizeof(float));
-    const int64_t begin = block * kLayerNormBlockRows, end = begin + kLayerNormBlockRows;
-    for (int64_t row = begin; row < (end < args.rows ? end : args.rows); ++row) backward_row(args, row, dweight);
-  });
-  sum_blocks(blocks, columns, columns, args.partials, args.dweight);
+  for_blocks_of_rows(args, 1, [&](int64_t row, float* dweight) { backward_row(args, row, dweight); });
+  sum_of_blocks(args, 1, 0, args.dweight);
 }
 
 TESSERA_ISA_END
