@@ -9,6 +9,7 @@
 #include "core/data/cifar10.h"
 #include "core/data/idx.h"
 #include "core/data/image_folder.h"
+#include "core/data/masked_text.h"
 #include "core/data/tensors.h"
 #include "core/data/token_windows.h"
 #include "core/data/webdataset.h"
@@ -16,6 +17,8 @@
 #include "core/optim/schedule.h"
 #include "core/task/classification.h"
 #include "core/task/language_modelling.h"
+#include "core/task/masked_language_modelling.h"
+#include "recipes/language/bert/bert.h"
 #include "recipes/language/gpt2/gpt2.h"
 #include "recipes/language/llama/llama.h"
 #include "recipes/model_table.h"
@@ -39,6 +42,7 @@ namespace {
 ModelTable model_table() {
   ModelTable table;
   register_alexnet(table);
+  register_bert(table);
   register_cifar_resnet(table);
   register_densenet(table);
   register_googlenet(table);
@@ -85,9 +89,11 @@ config::KindRegistry make_registry() {
   model_table().declare(registry);
   registry.add<ClassificationConfig>("task", "classification", "one class a sample: softmax cross-entropy, accuracy");
   registry.add<LanguageModellingConfig>("task", "language_modelling", "the next token from those before it: cross-entropy, perplexity");
+  registry.add<MaskedLanguageModellingConfig>("task", "masked_language_modelling", "hidden tokens from all around them, and next sentences: cross-entropies, perplexity");
   registry.add<data::Cifar10Config>("data", "cifar10", "CIFAR-10, binary version");
   registry.add<data::IdxConfig>("data", "idx", "MNIST's file format, plain or .gz");
   registry.add<data::ImageFolderConfig>("data", "image_folder", "image files in a folder a class, or named by lists");
+  registry.add<data::MaskedTextConfig>("data", "masked_text", "texts or pairs of texts with hidden tokens, from token shards");
   registry.add<data::TensorsConfig>("data", "tensors", "`inputs` and `targets` of safetensors files");
   registry.add<data::TextConfig>("data", "text", "windows of a text file's tokens");
   registry.add<data::TokensConfig>("data", "tokens", "windows of token shards (tessera tokenize)");
@@ -99,6 +105,9 @@ config::KindRegistry make_registry() {
 
 std::unique_ptr<Task> make_task(const config::Recipe& recipe) {
   if (recipe.task.kind == "language_modelling") return std::make_unique<LanguageModelling>(model_table().make(recipe.model));
+  if (recipe.task.kind == "masked_language_modelling") {
+    return std::make_unique<MaskedLanguageModelling>(model_table().make(recipe.model), config::read_kind<MaskedLanguageModellingConfig>(recipe.task));
+  }
   TESSERA_ASSERT(recipe.task.kind == "classification", "task kind '" + recipe.task.kind + "' is registered but not made");
   const auto settings = config::read_kind<ClassificationConfig>(recipe.task);
   check_class_weights(recipe, settings);
@@ -114,6 +123,7 @@ std::shared_ptr<const data::Dataset> open_dataset(const config::DataBlock& block
   if (block.kind == "cifar10") return data::open_cifar10(config::read_kind<data::Cifar10Config>(block), split);
   if (block.kind == "idx") return data::open_idx(config::read_kind<data::IdxConfig>(block), split);
   if (block.kind == "image_folder") return data::open_image_folder(config::read_kind<data::ImageFolderConfig>(block), split);
+  if (block.kind == "masked_text") return data::open_masked_text(config::read_kind<data::MaskedTextConfig>(block), split);
   if (block.kind == "tensors") return data::open_tensors(config::read_kind<data::TensorsConfig>(block), split);
   if (block.kind == "text") return data::open_text(config::read_kind<data::TextConfig>(block), split);
   if (block.kind == "tokens") return data::open_tokens(config::read_kind<data::TokensConfig>(block), split);
