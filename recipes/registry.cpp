@@ -9,6 +9,7 @@
 #include "core/data/cifar10.h"
 #include "core/data/idx.h"
 #include "core/data/image_folder.h"
+#include "core/data/masked_text.h"
 #include "core/data/tensors.h"
 #include "core/data/text_table.h"
 #include "core/data/token_windows.h"
@@ -17,7 +18,9 @@
 #include "core/optim/schedule.h"
 #include "core/task/classification.h"
 #include "core/task/language_modelling.h"
+#include "core/task/masked_language_modelling.h"
 #include "core/task/regression.h"
+#include "recipes/language/bert/bert.h"
 #include "recipes/language/gpt2/gpt2.h"
 #include "recipes/language/llama/llama.h"
 #include "recipes/model_table.h"
@@ -41,6 +44,7 @@ namespace {
 ModelTable model_table() {
   ModelTable table;
   register_alexnet(table);
+  register_bert(table);
   register_cifar_resnet(table);
   register_densenet(table);
   register_googlenet(table);
@@ -87,10 +91,12 @@ config::KindRegistry make_registry() {
   model_table().declare(registry);
   registry.add<ClassificationConfig>("task", "classification", "one class a sample: softmax cross-entropy, accuracy");
   registry.add<LanguageModellingConfig>("task", "language_modelling", "the next token from those before it: cross-entropy, perplexity");
+  registry.add<MaskedLanguageModellingConfig>("task", "masked_language_modelling", "hidden tokens from all around them, and next sentences: cross-entropies, perplexity");
   registry.add<RegressionConfig>("task", "regression", "numbers: squared error, Pearson's and Spearman's correlation");
   registry.add<data::Cifar10Config>("data", "cifar10", "CIFAR-10, binary version");
   registry.add<data::IdxConfig>("data", "idx", "MNIST's file format, plain or .gz");
   registry.add<data::ImageFolderConfig>("data", "image_folder", "image files in a folder a class, or named by lists");
+  registry.add<data::MaskedTextConfig>("data", "masked_text", "texts or pairs of texts with hidden tokens, from token shards");
   registry.add<data::TensorsConfig>("data", "tensors", "`inputs` and `targets` of safetensors files");
   registry.add<data::TextConfig>("data", "text", "windows of a text file's tokens");
   registry.add<data::TextTableConfig>("data", "text_table", "texts or pairs of them with a class or score each, a row of a table each: GLUE's tasks");
@@ -104,6 +110,9 @@ config::KindRegistry make_registry() {
 std::unique_ptr<Task> make_task(const config::Recipe& recipe) {
   if (recipe.task.kind == "regression") return std::make_unique<Regression>(model_table().make(recipe.model));
   if (recipe.task.kind == "language_modelling") return std::make_unique<LanguageModelling>(model_table().make(recipe.model));
+  if (recipe.task.kind == "masked_language_modelling") {
+    return std::make_unique<MaskedLanguageModelling>(model_table().make(recipe.model), config::read_kind<MaskedLanguageModellingConfig>(recipe.task));
+  }
   TESSERA_ASSERT(recipe.task.kind == "classification", "task kind '" + recipe.task.kind + "' is registered but not made");
   const auto settings = config::read_kind<ClassificationConfig>(recipe.task);
   check_class_weights(recipe, settings);
@@ -119,6 +128,7 @@ std::shared_ptr<const data::Dataset> open_dataset(const config::DataBlock& block
   if (block.kind == "cifar10") return data::open_cifar10(config::read_kind<data::Cifar10Config>(block), split);
   if (block.kind == "idx") return data::open_idx(config::read_kind<data::IdxConfig>(block), split);
   if (block.kind == "image_folder") return data::open_image_folder(config::read_kind<data::ImageFolderConfig>(block), split);
+  if (block.kind == "masked_text") return data::open_masked_text(config::read_kind<data::MaskedTextConfig>(block), split);
   if (block.kind == "tensors") return data::open_tensors(config::read_kind<data::TensorsConfig>(block), split);
   if (block.kind == "text") return data::open_text(config::read_kind<data::TextConfig>(block), split);
   if (block.kind == "text_table") {

@@ -35,7 +35,8 @@ std::vector<std::string> spellings_of(const std::string& name) {
 /// What transformers computes or ties, and stores all the same.
 bool is_derived(const TensorInfo& info) {
   const bool mask = info.name.ends_with(".attn.masked_bias") || (info.name.ends_with(".attn.bias") && info.shape.size() == 4);
-  return mask || info.name == "lm_head.weight" || info.name.ends_with(".rotary_emb.inv_freq");
+  const bool tied = info.name == "lm_head.weight" || info.name == "cls.predictions.decoder.weight" || info.name == "cls.predictions.decoder.bias";
+  return mask || tied || info.name.ends_with(".rotary_emb.inv_freq") || info.name.ends_with("embeddings.position_ids");
 }
 
 }  // namespace

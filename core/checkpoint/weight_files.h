@@ -15,9 +15,9 @@ namespace tessera::checkpoint {
 /// The tensors of weights as others store them: a safetensors file; NAME.safetensors.index.json, which names the files that the tensors are spread over; or NAME.bin, a checkpoint of llama2.c.
 class WeightFiles {
  public:
-  /// `model`: names that are wanted. A tensor that has another spelling of one of them gets that name: with or without "transformer." or "model." in front, gamma and beta for
-  /// weight and bias. Left out are tensors that transformers stores beside the weights: attention masks, and an output layer lm_head.weight where the model has none of its
-  /// own. Throws Error(data), also for an index that names a missing file or a tensor that its file lacks.
+  /// `model`: names that are wanted. A tensor that has another spelling of one of them gets that name: with or without "transformer.", "model." or "bert." in front, gamma and beta
+  /// for weight and bias. Left out are tensors that transformers stores beside the weights: attention masks, numbers of positions, and an output layer (lm_head.weight,
+  /// cls.predictions.decoder) where the model has none of its own. Throws Error(data), also for an index that names a missing file or a tensor that its file lacks.
   WeightFiles(const std::filesystem::path& path, std::span<const std::string> model);
 
   const std::vector<TensorInfo>& tensors() const { return tensors_; }

@@ -21,6 +21,8 @@ inline constexpr std::string_view kWeights = "weights";
 /// Of texts: i64 [tokens], 0 in the first of a pair and 1 in the second; and i64 [], tokens that count.
 inline constexpr std::string_view kTokenTypes = "token_types";
 inline constexpr std::string_view kLengths = "lengths";
+/// Of pairs of texts: i64 [], 0 where the second follows the first in its document, 1 where it is from another one.
+inline constexpr std::string_view kNextSentence = "next_sentence";
 /// Target of a skipped sample.
 inline constexpr int64_t kSkippedClass = -1;
 

@@ -6,6 +6,10 @@
 #include <array>
 #include <cstring>
 
+#include "core/base/hash.h"
+#include "core/data/dataset.h"
+#include "core/data/shard_pattern.h"
+
 namespace tessera::data {
 namespace {
 
@@ -46,6 +50,33 @@ void write_token_shard(const std::filesystem::path& path, std::span<const ShardT
   file.write(tokens.data(), tokens.size_bytes());
   file.sync_and_close();
   rename_into_place(temporary, path, ErrorKind::data);
+}
+
+std::vector<std::shared_ptr<const TokenShard>> open_shards(const ShardSplits& splits, std::string_view split) {
+  std::vector<std::string> known;
+  std::string pattern;
+  const std::pair<const char*, const std::string*> given[] = {{"train", &splits.train}, {"validation", &splits.validation}, {"test", &splits.test}};
+  for (const auto& [name, shards] : given) {
+    if (shards->empty()) continue;
+    known.emplace_back(name);
+    if (name == split) pattern = *shards;
+  }
+  if (known.empty()) throw Error(ErrorKind::usage, "no shards are given", "data", "give train, validation or test token shards");
+  check_split(split, known);
+  std::vector<std::shared_ptr<const TokenShard>> opened;
+  for (const std::filesystem::path& path : find_shards(splits.root, pattern, "data." + std::string(split))) opened.push_back(std::make_shared<const TokenShard>(path));
+  return opened;
+}
+
+uint64_t checksum_of(std::span<const ShardToken> tokens) {
+  constexpr size_t kBlocks = 256, kBlockTokens = size_t{1} << 15;
+  if (tokens.size() <= kBlocks * kBlockTokens) return checksum(tokens.data(), tokens.size_bytes());
+  Checksum sum;
+  for (size_t block = 0; block < kBlocks; ++block) {
+    const size_t first = (tokens.size() - kBlockTokens) / (kBlocks - 1) * block;
+    sum.update(tokens.data() + first, kBlockTokens * sizeof(ShardToken));
+  }
+  return sum.value();
 }
 
 }  // namespace tessera::data

@@ -4,7 +4,11 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <span>
+#include <string>
+#include <string_view>
+#include <vector>
 
 #include "core/base/file.h"
 
@@ -32,5 +36,16 @@ class TokenShard {
 
 /// Writes a shard as a whole or not at all (core/base/file.h). At most kMostShardTokens.
 void write_token_shard(const std::filesystem::path& path, std::span<const ShardToken> tokens);
+
+/// The shards of each split: files or patterns (find_shards) below `root`; empty: there is no such split.
+struct ShardSplits {
+  std::string root, train, validation, test;
+};
+
+/// Throws Error(usage) for a split that is not given, Error(data) for shards that are missing or broken.
+std::vector<std::shared_ptr<const TokenShard>> open_shards(const ShardSplits& splits, std::string_view split);
+
+/// Of all tokens, or of evenly spaced blocks where there are more than one likes to read at the start of a run.
+uint64_t checksum_of(std::span<const ShardToken> tokens);
 
 }  // namespace tessera::data

@@ -11,7 +11,6 @@
 #include "core/base/file.h"
 #include "core/base/hash.h"
 #include "core/data/documents.h"
-#include "core/data/shard_pattern.h"
 #include "core/data/token_shards.h"
 #include "core/text/characters.h"
 
@@ -26,18 +25,6 @@ struct TokenRun {
   std::string where;
   std::shared_ptr<const void> owner;
 };
-
-/// Tokens are hashed in blocks, evenly spaced where there are more: shards are larger than one likes to read at the start of a run.
-uint64_t checksum_of(std::span<const ShardToken> tokens) {
-  constexpr size_t kBlocks = 256, kBlockTokens = size_t{1} << 15;
-  if (tokens.size() <= kBlocks * kBlockTokens) return checksum(tokens.data(), tokens.size_bytes());
-  Checksum sum;
-  for (size_t block = 0; block < kBlocks; ++block) {
-    const size_t first = (tokens.size() - kBlockTokens) / (kBlocks - 1) * block;
-    sum.update(tokens.data() + first, kBlockTokens * sizeof(ShardToken));
-  }
-  return sum.value();
-}
 
 class TokenWindows final : public Dataset {
  public:
@@ -143,21 +130,10 @@ std::shared_ptr<const text::Tokenizer> tokenizer_of(const TokensConfig& config) 
 }
 
 std::unique_ptr<Dataset> open_tokens(const TokensConfig& config, std::string_view split) {
-  std::vector<std::string> known;
-  std::string pattern;
-  const std::pair<const char*, const std::string*> splits[] = {{"train", &config.train}, {"validation", &config.validation}, {"test", &config.test}};
-  for (const auto& [name, shards] : splits) {
-    if (shards->empty()) continue;
-    known.emplace_back(name);
-    if (name == split) pattern = *shards;
-  }
-  if (known.empty()) throw Error(ErrorKind::usage, "no shards are given", "data", "give train, validation or test token shards");
-  check_split(split, known);
   check_limit(config.limit_samples);
   std::vector<TokenRun> runs;
-  for (const std::filesystem::path& path : find_shards(config.root, pattern, "data." + std::string(split))) {
-    auto shard = std::make_shared<const TokenShard>(path);
-    runs.push_back({shard->tokens(), path.string(), shard});
+  for (const auto& shard : open_shards({config.root, config.train, config.validation, config.test}, split)) {
+    runs.push_back({shard->tokens(), shard->path().string(), shard});
   }
   int64_t vocabulary = config.vocabulary;
   if (vocabulary == 0 && !config.tokenizer.empty()) vocabulary = tokenizer_of(config)->vocabulary();

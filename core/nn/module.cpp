@@ -31,15 +31,19 @@ Variable Parameter::factor(Precision precision) {
 }
 
 Variable Module::operator()(const Variable& x, ForwardContext& context) {
-  if (!block_ || !context.recomputes_blocks() || autograd::NoGrad::active()) return run(x, context);
-  std::vector<std::shared_ptr<autograd::Leaf>> leaves;
-  for_each_parameter([&](Parameter& parameter) { leaves.push_back(parameter.leaf); });
-  return recompute([this](const Variable& input, ForwardContext& pass) { return run(input, pass); }, x, std::move(leaves), context);
+  return run_pass([this](const Variable& input, ForwardContext& pass) { return forward(input, pass); }, x, context);
 }
 
-Variable Module::run(const Variable& x, ForwardContext& context) {
+Variable Module::run_pass(const Pass& pass, const Variable& x, ForwardContext& context) {
+  if (!block_ || !context.recomputes_blocks() || autograd::NoGrad::active()) return run_once(pass, x, context);
+  std::vector<std::shared_ptr<autograd::Leaf>> leaves;
+  for_each_parameter([&](Parameter& parameter) { leaves.push_back(parameter.leaf); });
+  return recompute([this, pass](const Variable& input, ForwardContext& again) { return run_once(pass, input, again); }, x, std::move(leaves), context);
+}
+
+Variable Module::run_once(const Pass& pass, const Variable& x, ForwardContext& context) const {
   try {
-    return checked(forward(x, context), context);
+    return checked(pass(x, context), context);
   } catch (const ModuleError&) {
     throw;
   } catch (const Error& error) {

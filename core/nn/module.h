@@ -127,6 +127,9 @@ class Module {
   virtual Variable forward(const Variable& x, ForwardContext& context) = 0;
   /// For entry points beside operator(): what surrounds every module's pass.
   Variable checked(Variable output, const ForwardContext& context) const;
+  using Pass = std::function<Variable(const Variable&, ForwardContext&)>;
+  /// operator() with `pass` in place of forward(): for modules that are given more than x. Where it is a block that is recomputed, the pass runs again in backward.
+  Variable run_pass(const Pass& pass, const Variable& x, ForwardContext& context);
 
   Parameter& add_parameter(const std::string& name, const Shape& shape, const Initialiser& initialiser);
   Statistic& add_statistic(const std::string& name, const Shape& shape, float initial, double momentum);
@@ -139,7 +142,7 @@ class Module {
   }
 
  private:
-  Variable run(const Variable& x, ForwardContext& context);
+  Variable run_once(const Pass& pass, const Variable& x, ForwardContext& context) const;
 
   std::string path_;
   bool block_ = false;

@@ -2,11 +2,14 @@
 #pragma once
 
 #include "core/data/dataset.h"
-#include "core/nn/module.h"
+#include "core/nn/text_scorer.h"
 
 namespace tessera {
 
-/// What a model makes of a batch's inputs. An nn::TextScorer is also told token types and lengths, as far as the batch has them.
+/// A batch's ids, with types and lengths as far as it has them.
+nn::TextInput text_of(const data::Batch& batch);
+
+/// What a model makes of a batch's inputs; an nn::TextScorer, of its text.
 autograd::Variable outputs_of(nn::Module& model, const data::Batch& batch, nn::ForwardContext& context);
 
 }  // namespace tessera

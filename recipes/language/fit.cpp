@@ -12,7 +12,7 @@ void check_tokens(const config::KindBlock& model, int64_t vocabulary, int64_t co
   const data::Field& inputs = dataset.fields().front();
   if (inputs.dtype != DType::i64 || inputs.shape.dims() != 1) {
     throw Error(ErrorKind::usage, fmt::format("{} takes windows of tokens, but a sample of the data is {} {}", model.kind, name_of(inputs.dtype), inputs.shape.text()),
-                model.node.origin().text(), "take data of kind tokens or text, or another model");
+                model.node.origin().text(), "take data of kind tokens or text, for bert masked_text, or another model");
   }
   if (context < inputs.shape[0]) {
     does_not_fit(model, "context", context, fmt::format("data.context is {} tokens", inputs.shape[0]), inputs.shape[0]);

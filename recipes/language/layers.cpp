@@ -22,22 +22,24 @@ Variable over_rows(const Variable& x, int64_t out, Layer layer) {
 
 }  // namespace
 
-TokenLinear::TokenLinear(int64_t in, int64_t out, Layout layout, float deviation)
+TokenLinear::TokenLinear(int64_t in, int64_t out, Layout layout, float deviation, bool bias)
     : layout_(layout),
       weight_(add_parameter("weight", layout == Layout::in_out ? Shape{in, out} : Shape{out, in}, Initialiser::normal(deviation))),
-      bias_(layout == Layout::in_out ? &add_parameter("bias", {out}, Initialiser::constant(0.0f)) : nullptr) {}
+      bias_(bias ? &add_parameter("bias", {out}, Initialiser::constant(0.0f)) : nullptr) {}
 
 Variable TokenLinear::forward(const Variable& x, nn::ForwardContext& context) {
   const ops::Precision precision = context.precision();
-  const Variable weight = weight_.factor(precision);
-  if (layout_ == Layout::out_in) return over_rows(x, weight_.shape[0], [&](const Variable& rows) { return ops::linear(rows, weight, {}, precision); });
-  return over_rows(x, weight_.shape[1], [&](const Variable& rows) { return ops::linear_in_out(rows, weight, bias_->variable(), precision); });
+  const Variable weight = weight_.factor(precision), bias = bias_ ? bias_->variable() : Variable();
+  if (layout_ == Layout::out_in) return over_rows(x, weight_.shape[0], [&](const Variable& rows) { return ops::linear(rows, weight, bias, precision); });
+  return over_rows(x, weight_.shape[1], [&](const Variable& rows) { return ops::linear_in_out(rows, weight, bias, precision); });
 }
 
-TokenEmbedding::TokenEmbedding(int64_t ids, int64_t features, float deviation)
-    : weight_(add_parameter("weight", {ids, features}, Initialiser::normal(deviation))) {}
+TokenEmbedding::TokenEmbedding(int64_t ids, int64_t features, float deviation, std::optional<int64_t> padding)
+    : padding_(padding), weight_(add_parameter("weight", {ids, features}, Initialiser::normal(deviation))) {
+  if (padding) weight_.initialiser.zero_begin = *padding * features, weight_.initialiser.zero_end = (*padding + 1) * features;
+}
 
-Variable TokenEmbedding::forward(const Variable& x, nn::ForwardContext&) { return ops::embedding(x.value(), weight_.variable()); }
+Variable TokenEmbedding::forward(const Variable& x, nn::ForwardContext&) { return ops::embedding(x.value(), weight_.variable(), padding_); }
 
 RmsNorm::RmsNorm(int64_t features, double epsilon) : epsilon_(epsilon), weight_(add_parameter("weight", {features}, Initialiser::constant(1.0f))) {}
 
@@ -59,12 +61,17 @@ Variable join_heads(const Variable& x) {
   return ops::reshape(x, {shape[0], shape[1], shape[2] * shape[3]});
 }
 
-ops::AttentionOptions causal_options(nn::Dropout& dropout, nn::ForwardContext& context) {
+ops::AttentionOptions attention_options(nn::Dropout& dropout, nn::ForwardContext& context) {
   ops::AttentionOptions options;
-  options.causal = true;
   options.precision = context.precision();
   options.dropout = dropout.probability(context);
   if (options.dropout > 0.0f) options.dropout_key = dropout.next_key(context);
+  return options;
+}
+
+ops::AttentionOptions causal_options(nn::Dropout& dropout, nn::ForwardContext& context) {
+  ops::AttentionOptions options = attention_options(dropout, context);
+  options.causal = true;
   return options;
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "core/nn/decoder.h"
@@ -12,12 +13,14 @@
 
 namespace tessera::recipes {
 
-/// A linear layer over the last dim of any input. Weight [in, out] as transformers stores GPT-2's (`Conv1D`), with bias; or [out, in] without.
+/// A linear layer over the last dim of any input. Weight [in, out] as transformers stores GPT-2's (`Conv1D`), or [out, in].
 class TokenLinear final : public nn::Module {
  public:
   enum class Layout { in_out, out_in };
   /// The weight starts normally distributed, the bias at zero.
-  TokenLinear(int64_t in, int64_t out, Layout layout, float deviation);
+  TokenLinear(int64_t in, int64_t out, Layout layout, float deviation, bool bias);
+  /// The usual ones: [in, out] with bias, [out, in] without.
+  TokenLinear(int64_t in, int64_t out, Layout layout, float deviation) : TokenLinear(in, out, layout, deviation, layout == Layout::in_out) {}
   std::string kind() const override { return layout_ == Layout::in_out ? "Conv1D" : "Linear"; }
   nn::Parameter& weight() { return weight_; }
 
@@ -29,16 +32,17 @@ class TokenLinear final : public nn::Module {
   nn::Parameter* bias_;  // nullptr: none
 };
 
-/// Embedding [ids, features] that starts normally distributed and may be the output layer, too.
+/// Embedding [ids, features] that starts normally distributed and may be the output layer, too. The row `padding` starts at zero, and looking it up trains nothing.
 class TokenEmbedding final : public nn::Module {
  public:
-  TokenEmbedding(int64_t ids, int64_t features, float deviation);
+  TokenEmbedding(int64_t ids, int64_t features, float deviation, std::optional<int64_t> padding = std::nullopt);
   std::string kind() const override { return "Embedding"; }
   nn::Parameter& weight() { return weight_; }
 
  private:
   nn::Variable forward(const nn::Variable& x, nn::ForwardContext&) override;
 
+  std::optional<int64_t> padding_;
   nn::Parameter& weight_;
 };
 
@@ -62,7 +66,9 @@ nn::Variable split_heads(const nn::Variable& x, int64_t heads);
 /// The way back.
 nn::Variable join_heads(const nn::Variable& x);
 
-/// What causal attention is told: `dropout` drops its shares.
+/// What attention is told: `dropout` drops its shares.
+ops::AttentionOptions attention_options(nn::Dropout& dropout, nn::ForwardContext& context);
+/// Of causal attention.
 ops::AttentionOptions causal_options(nn::Dropout& dropout, nn::ForwardContext& context);
 
 /// Causal attention of queries, keys and values with heads apart; with a cache, over all that layer `layer` of it has seen.

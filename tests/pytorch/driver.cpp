@@ -4,9 +4,10 @@
 // line that begins with "ok"; the first failure is an error line on standard error, and the end.
 //   weights FILE     writes the weights that training begins with
 //   batches N FILE   writes the tensors of the first N steps' batches, one after the other; sequences of shorter batches end with zeros
-//   pass STEP FILE   forward and backward of a step's batch with those weights: `logits`, and `gradient.NAME` of the sum of losses
+//   pass STEP FILE   forward and backward of a step's batch with those weights: `logits` (and `relations`), and `gradient.NAME` of the sum of losses
 //   evaluate STEP FILE  `logits` of a step's batch with those weights, as in evaluation
 //   train N          N steps from those weights: the mean loss of each
+//   metrics N        the same: all metrics of each
 //   time N           N more steps: the milliseconds of each, data not counted
 //   cpu_time N       the same in milliseconds of processor time, all threads together: for busy machines
 #include <fmt/format.h>
@@ -22,6 +23,7 @@
 #include "core/data/loader.h"
 #include "core/format/safetensors_writer.h"
 #include "core/kernels/kernels.h"
+#include "core/nn/masked_language_model.h"
 #include "core/task/outputs.h"
 #include "launcher/job/job.h"
 #include "launcher/job/sampling.h"
@@ -56,6 +58,16 @@ void write_tensors(const std::string& path, const std::vector<std::pair<std::str
   writer.close();
 }
 
+/// What a model says of a batch.
+std::vector<std::pair<std::string, Tensor>> named_outputs_of(nn::Module& model, const data::Batch& batch, nn::ForwardContext& context) {
+  const autograd::NoGrad no_grad;
+  if (auto* masked = dynamic_cast<nn::MaskedLanguageModel*>(&model)) {
+    const autograd::Variable features = masked->features(text_of(batch), context);
+    return {{"logits", masked->logits(features, context).value()}, {"relations", masked->relations(features, context).value()}};
+  }
+  return {{"logits", outputs_of(model, batch, context).value()}};
+}
+
 class Driver {
  public:
   explicit Driver(const std::string& recipe_file);
@@ -68,7 +80,8 @@ class Driver {
   void write_batches(int64_t steps, const std::string& path);
   void pass(int64_t step, const std::string& path);
   void evaluate(int64_t step, const std::string& path);
-  std::vector<double> train(int64_t steps);
+  /// All metrics of each step, or the first alone.
+  std::vector<double> train(int64_t steps, bool all_metrics);
   std::vector<double> time(int64_t steps, clockid_t clock);
   void start_learner();
 
@@ -94,13 +107,13 @@ std::vector<double> Driver::run(const std::string& line) {
   std::string command, path;
   int64_t number = 0;
   words >> command;
-  const bool counted = command != "weights", named = command != "train" && command != "time" && command != "cpu_time";
+  const bool counted = command != "weights", named = command != "train" && command != "metrics" && command != "time" && command != "cpu_time";
   if ((counted && !(words >> number)) || (named && !(words >> path))) throw Error(ErrorKind::usage, "a command lacks an argument", line);
   if (command == "weights") return write_weights(path), std::vector<double>();
   if (command == "batches") return write_batches(number, path), std::vector<double>();
   if (command == "pass") return pass(number, path), std::vector<double>();
   if (command == "evaluate") return evaluate(number, path), std::vector<double>();
-  if (command == "train") return train(number);
+  if (command == "train" || command == "metrics") return train(number, command == "metrics");
   if (command == "time") return time(number, CLOCK_MONOTONIC);
   if (command == "cpu_time") return time(number, CLOCK_PROCESS_CPUTIME_ID);
   throw Error(ErrorKind::usage, "unknown command", line, "see the top of tests/pytorch/driver.cpp");
@@ -138,15 +151,11 @@ void Driver::pass(int64_t step, const std::string& path) {
   const data::Batch batch = loader_->load(step, 0);
   const auto seed = static_cast<uint64_t>(recipe().run.seed);
   Metrics metrics(task->metric_names());
-  const Tensor logits = [&] {
-    const autograd::NoGrad no_grad;
-    nn::ForwardContext context(true, seed, step, 0, ops::precision_from(recipe().precision.compute));
-    return outputs_of(task->model(), batch, context).value();
-  }();
+  nn::ForwardContext first(true, seed, step, 0, ops::precision_from(recipe().precision.compute));
+  std::vector<std::pair<std::string, Tensor>> results = named_outputs_of(task->model(), batch, first);
   nn::ForwardContext context(true, seed, step, 0, ops::precision_from(recipe().precision.compute));
   const QuantumLoss loss = task->train(batch, context, metrics);
   autograd::Engine().backward(loss.loss_sum, weights.parameters.leaves());
-  std::vector<std::pair<std::string, Tensor>> results = {{"logits", logits}};
   for (const nn::FlatSlot& slot : weights.parameters.slots()) {
     if (slot.kind != nn::SlotKind::parameter) continue;
     results.emplace_back("gradient." + slot.name, nn::FlatParameters::view(weights.parameters.gradients(), slot));
@@ -169,14 +178,15 @@ void Driver::start_learner() {
   steps_done_ = 0;
 }
 
-std::vector<double> Driver::train(int64_t steps) {
+std::vector<double> Driver::train(int64_t steps, bool all_metrics) {
   start_learner();
-  std::vector<double> losses;
+  std::vector<double> numbers;
   for (; steps_done_ < steps; ++steps_done_) {
     const auto source = [&](int64_t, size_t, int64_t) { return loader_->load(steps_done_, 0); };
-    losses.push_back(learner_->step(steps_done_, {0}, source, {}).metrics.mean(0));
+    const Metrics metrics = learner_->step(steps_done_, {0}, source, {}).metrics;
+    for (size_t i = 0; i < (all_metrics ? metrics.names().size() : 1); ++i) numbers.push_back(metrics.mean(i));
   }
-  return losses;
+  return numbers;
 }
 
 std::vector<double> Driver::time(int64_t steps, clockid_t clock) {

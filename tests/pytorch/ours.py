@@ -38,16 +38,33 @@ class Ours(DriverProcess):
         tensors = self.tensors("batches", steps)
         return list(zip(tensors["inputs"].chunk(steps), tensors["targets"].chunk(steps)))
 
+    def named_batches(self, steps):
+        """[{field: tensor}] of the first steps."""
+        chunks = {name: tensor.chunk(steps) for name, tensor in self.tensors("batches", steps).items()}
+        return [{name: parts[step] for name, parts in chunks.items()} for step in range(steps)]
+
+    def outputs_and_gradients(self, step):
+        """({output: tensor}, {parameter: gradient of the sum of losses}) of one step's batch."""
+        tensors = self.tensors("pass", step)
+        gradients = {name.removeprefix("gradient."): tensor for name, tensor in tensors.items() if name.startswith("gradient.")}
+        return {name: tensor for name, tensor in tensors.items() if not name.startswith("gradient.")}, gradients
+
     def forward_backward(self, step):
         """(logits, {parameter: gradient of the sum of losses}) of one step's batch."""
-        tensors = self.tensors("pass", step)
-        return tensors["logits"], {name.removeprefix("gradient."): tensor for name, tensor in tensors.items() if name != "logits"}
+        outputs, gradients = self.outputs_and_gradients(step)
+        return outputs["logits"], gradients
 
     def evaluation_logits(self, step):
         return self.tensors("evaluate", step)["logits"]
 
     def losses(self, steps):
         return self.ask("train", steps)
+
+    def metrics(self, steps):
+        """[[metric]] of each step, in the order of the task's names."""
+        numbers = self.ask("metrics", steps)
+        width = len(numbers) // steps
+        return [numbers[i:i + width] for i in range(0, len(numbers), width)]
 
     def step_times_ms(self, steps, clock="wall"):
         return self.ask("time" if clock == "wall" else "cpu_time", steps)

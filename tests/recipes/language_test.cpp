@@ -3,7 +3,6 @@
 
 #include <cmath>
 
-#include "core/autograd/engine.h"
 #include "core/base/error.h"
 #include "core/nn/decoder.h"
 #include "core/nn/flat_parameters.h"
@@ -14,6 +13,7 @@
 #include "recipes/language/gpt2/gpt2.h"
 #include "recipes/language/llama/llama.h"
 #include "recipes/registry.h"
+#include "tests/recipes/slopes.h"
 
 namespace tessera {
 namespace {
@@ -57,45 +57,13 @@ TEST(Language, ParameterCounts) {
   EXPECT_EQ(parameters_of_language("language/llama/stories260k.yaml"), 260032);
 }
 
-/// The gradient of a loss is its slope: every parameter is moved against it in turn.
 void check_gradients(std::unique_ptr<nn::Module> model) {
   LanguageModelling task(std::move(model));
-  nn::FlatParameters parameters(task.model(), 3);
-  autograd::Engine engine;
+  const nn::FlatParameters parameters(task.model(), 3);
+  nn::ForwardContext context(true, 1, 0, 0);
   Metrics metrics(task.metric_names());
-  const data::Batch batch = batch_of(2, 7);
-  const auto loss_at = [&] {
-    nn::ForwardContext context(true, 1, 0, 0);
-    return task.train(batch, context, metrics);
-  };
-  EXPECT_NEAR(loss_at().loss_sum.value().data<float>()[0] / 14.0f, std::log(10.0), 0.1);
-  // Weights as they start hardly matter, so that rounding would hide their slopes.
-  for (const nn::FlatSlot& slot : parameters.slots()) {
-    const Tensor value = nn::FlatParameters::view(parameters.values(), slot);
-    for (int64_t i = 0; slot.shape.dims() > 1 && i < slot.elements; ++i) value.data<float>()[i] *= 20.0f;
-  }
-  parameters.values_changed();
-  for (const auto& leaf : parameters.leaves()) leaf->reset();
-  const QuantumLoss loss = loss_at();
-  EXPECT_EQ(loss.weight, 14.0);
-  engine.backward(loss.loss_sum, parameters.leaves());
-  const Tensor gradients = Tensor::empty(parameters.gradients().shape());
-  copy_into(parameters.gradients(), gradients);  // losses write to their parameters' places in forward
-  for (const nn::FlatSlot& slot : parameters.slots()) {
-    const Tensor value = nn::FlatParameters::view(parameters.values(), slot), gradient = nn::FlatParameters::view(gradients, slot);
-    double squares = 0.0;
-    for (int64_t i = 0; i < slot.elements; ++i) squares += std::pow(gradient.data<float>()[i], 2);
-    const auto step = static_cast<float>(0.02 / std::sqrt(squares));
-    std::vector<float> kept(value.data<float>(), value.data<float>() + slot.elements);
-    double losses[2];
-    for (const int side : {0, 1}) {
-      for (int64_t i = 0; i < slot.elements; ++i) value.data<float>()[i] = kept[static_cast<size_t>(i)] + (side ? step : -step) * gradient.data<float>()[i];
-      parameters.values_changed();
-      losses[side] = static_cast<double>(loss_at().loss_sum.value().data<float>()[0]);
-    }
-    std::copy(kept.begin(), kept.end(), value.data<float>());
-    EXPECT_NEAR((losses[1] - losses[0]) / (2.0 * static_cast<double>(step) * squares), 1.0, 0.05) << slot.name;
-  }
+  EXPECT_NEAR(task.train(batch_of(2, 7), context, metrics).loss_sum.value().data<float>()[0] / 14.0f, std::log(10.0), 0.1);
+  test::expect_slopes(task, batch_of(2, 7), 14.0);
 }
 
 TEST(Language, GradientsAreSlopes) {

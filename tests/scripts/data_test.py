@@ -2,9 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs the scripts of scripts/data on small archives made like the published ones."""
 
+import gzip
 import hashlib
 import importlib.util
 import io
+import json
 import os
 import pathlib
 import signal
@@ -88,7 +90,7 @@ class DataScripts(unittest.TestCase):
         self.assertEqual(len(done.stderr.splitlines()), 1, done.stderr)
 
     def test_help(self):
-        for name in ("imagenet", "cifar10", "split_folders"):
+        for name in ("imagenet", "cifar10", "split_folders", "wikitext"):
             self.assertIn("usage", self.succeed(name, "--help"))
 
 
@@ -218,6 +220,21 @@ class Others(DataScripts):
         self.assertEqual(len(set(sum(three.values(), []))), 35)
         self.put("x/c/readme.txt", b"")
         self.refused("there are no images in it", "split_folders", self.folder / "x")
+
+
+class WikiText(DataScripts):
+    def test_articles(self):
+        text = " \n = One = \n \n a = b \n = no title = \n b \n \n = = Part = = \n \n c é \n \n = Two = \n \n d \n"
+        for name, packed in (("a.tokens", text.encode()), ("a.tokens.gz", gzip.compress(text.encode()))):
+            self.succeed("wikitext", self.put(name, packed), self.folder / "out/a.jsonl")
+            articles = [json.loads(line)["text"] for line in (self.folder / "out/a.jsonl").read_text().splitlines()]
+            self.assertEqual(articles, [" = One = \n a = b \n = no title = \n b \n = = Part = = \n c é \n", " = Two = \n d \n"])
+
+    def test_bad_files(self):
+        self.refused("no text", "wikitext", self.put("empty.tokens", b" \n \n"), self.folder / "a.jsonl")
+        self.refused("none.tokens", "wikitext", self.folder / "none.tokens", self.folder / "a.jsonl")
+        self.refused("fetch it anew", "wikitext", self.put("cut.gz", gzip.compress(b" = A = \n" * 50)[:30]), self.folder / "a.jsonl")
+        self.refused("fetch it anew", "wikitext", self.put("bytes.tokens", b"\xff\xfe"), self.folder / "a.jsonl")
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@
 
 namespace tessera::data {
 
-enum class AugmentStage : uint32_t { crop = 1, flip = 2, jitter = 3, rand_augment = 4, erasing = 5 };
+enum class AugmentStage : uint32_t { crop = 1, flip = 2, jitter = 3, rand_augment = 4, erasing = 5, pairing = 6, masking = 7 };
 
 /// A sequence that is a function of (seed, sample index, epoch, stage). Indices are below 2^56.
 class SampleRandom {
