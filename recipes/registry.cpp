@@ -11,6 +11,7 @@
 #include "core/data/image_folder.h"
 #include "core/data/masked_text.h"
 #include "core/data/tensors.h"
+#include "core/data/text_table.h"
 #include "core/data/token_windows.h"
 #include "core/data/webdataset.h"
 #include "core/optim/optimizer.h"
@@ -18,6 +19,7 @@
 #include "core/task/classification.h"
 #include "core/task/language_modelling.h"
 #include "core/task/masked_language_modelling.h"
+#include "core/task/regression.h"
 #include "recipes/language/bert/bert.h"
 #include "recipes/language/gpt2/gpt2.h"
 #include "recipes/language/llama/llama.h"
@@ -90,12 +92,14 @@ config::KindRegistry make_registry() {
   registry.add<ClassificationConfig>("task", "classification", "one class a sample: softmax cross-entropy, accuracy");
   registry.add<LanguageModellingConfig>("task", "language_modelling", "the next token from those before it: cross-entropy, perplexity");
   registry.add<MaskedLanguageModellingConfig>("task", "masked_language_modelling", "hidden tokens from all around them, and next sentences: cross-entropies, perplexity");
+  registry.add<RegressionConfig>("task", "regression", "numbers: squared error, Pearson's and Spearman's correlation");
   registry.add<data::Cifar10Config>("data", "cifar10", "CIFAR-10, binary version");
   registry.add<data::IdxConfig>("data", "idx", "MNIST's file format, plain or .gz");
   registry.add<data::ImageFolderConfig>("data", "image_folder", "image files in a folder a class, or named by lists");
   registry.add<data::MaskedTextConfig>("data", "masked_text", "texts or pairs of texts with hidden tokens, from token shards");
   registry.add<data::TensorsConfig>("data", "tensors", "`inputs` and `targets` of safetensors files");
   registry.add<data::TextConfig>("data", "text", "windows of a text file's tokens");
+  registry.add<data::TextTableConfig>("data", "text_table", "texts or pairs of them with a class or score each, a row of a table each: GLUE's tasks");
   registry.add<data::TokensConfig>("data", "tokens", "windows of token shards (tessera tokenize)");
   registry.add<data::WebdatasetConfig>("data", "webdataset", "image files and their classes in tar shards");
   optim::register_optimizers(registry);
@@ -104,6 +108,7 @@ config::KindRegistry make_registry() {
 }
 
 std::unique_ptr<Task> make_task(const config::Recipe& recipe) {
+  if (recipe.task.kind == "regression") return std::make_unique<Regression>(model_table().make(recipe.model));
   if (recipe.task.kind == "language_modelling") return std::make_unique<LanguageModelling>(model_table().make(recipe.model));
   if (recipe.task.kind == "masked_language_modelling") {
     return std::make_unique<MaskedLanguageModelling>(model_table().make(recipe.model), config::read_kind<MaskedLanguageModellingConfig>(recipe.task));
@@ -119,13 +124,16 @@ bool prepare_dataset(const config::DataBlock& block, std::string_view split, con
   return block.kind != "webdataset" || data::index_webdataset(config::read_kind<data::WebdatasetConfig>(block), split, observer);
 }
 
-std::shared_ptr<const data::Dataset> open_dataset(const config::DataBlock& block, std::string_view split) {
+std::shared_ptr<const data::Dataset> open_dataset(const config::DataBlock& block, std::string_view split, const data::ReadingProgress& progress) {
   if (block.kind == "cifar10") return data::open_cifar10(config::read_kind<data::Cifar10Config>(block), split);
   if (block.kind == "idx") return data::open_idx(config::read_kind<data::IdxConfig>(block), split);
   if (block.kind == "image_folder") return data::open_image_folder(config::read_kind<data::ImageFolderConfig>(block), split);
   if (block.kind == "masked_text") return data::open_masked_text(config::read_kind<data::MaskedTextConfig>(block), split);
   if (block.kind == "tensors") return data::open_tensors(config::read_kind<data::TensorsConfig>(block), split);
   if (block.kind == "text") return data::open_text(config::read_kind<data::TextConfig>(block), split);
+  if (block.kind == "text_table") {
+    return data::open_text_table(config::read_kind<data::TextTableConfig>(block), split, block.on_error == "skip" ? data::OnError::skip : data::OnError::stop, progress);
+  }
   if (block.kind == "tokens") return data::open_tokens(config::read_kind<data::TokensConfig>(block), split);
   if (block.kind == "webdataset") return data::open_webdataset(config::read_kind<data::WebdatasetConfig>(block), split);
   TESSERA_ASSERT(false, "data kind '" + block.kind + "' is registered but not made");
@@ -134,6 +142,7 @@ std::shared_ptr<const data::Dataset> open_dataset(const config::DataBlock& block
 std::shared_ptr<const text::Tokenizer> make_tokenizer(const config::DataBlock& block) {
   if (block.kind == "text") return data::tokenizer_of(config::read_kind<data::TextConfig>(block));
   if (block.kind == "tokens") return data::tokenizer_of(config::read_kind<data::TokensConfig>(block));
+  if (block.kind == "text_table") return text::open_tokenizer(config::read_kind<data::TextTableConfig>(block).tokenizer);
   throw Error(ErrorKind::usage, "data of kind " + block.kind + " is no text", block.node.origin().text(), "take data of kind tokens or text");
 }
 

@@ -8,6 +8,7 @@
 #include "core/config/kinds.h"
 #include "core/config/recipe.h"
 #include "core/data/dataset.h"
+#include "core/data/text_table.h"
 #include "core/data/webdataset.h"
 #include "core/task/task.h"
 #include "core/text/tokenizer.h"
@@ -23,8 +24,8 @@ std::unique_ptr<Task> make_task(const config::Recipe& recipe);
 /// Makes what opening the split needs on disk, for one process of a job; most kinds need nothing. False: the observer stopped it.
 bool prepare_dataset(const config::DataBlock& block, std::string_view split, const data::PrepareObserver& observer);
 
-/// Throws Error(data) for missing or broken files, Error(usage) for a split that the data set does not have.
-std::shared_ptr<const data::Dataset> open_dataset(const config::DataBlock& block, std::string_view split);
+/// `progress` is told of kinds that read all of a split at once. Throws Error(data) for missing or broken files, Error(usage) for a split that the data set does not have.
+std::shared_ptr<const data::Dataset> open_dataset(const config::DataBlock& block, std::string_view split, const data::ReadingProgress& progress = {});
 
 /// What the data's token ids stand for. Throws Error(usage) for data that is no text.
 std::shared_ptr<const text::Tokenizer> make_tokenizer(const config::DataBlock& block);

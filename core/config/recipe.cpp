@@ -52,6 +52,9 @@ void DataBlock::declare(Fields& fields) {
               .choices = {"stop", "skip"},
               .late = true});
   fields.add("balanced", balanced, {.doc = "training draws every class equally often; an epoch is as many draws as there are samples", .late = true});
+  fields.add("bucket_quanta", bucket_quanta,
+             {.doc = "training sorts the samples of so many quanta at a time by length, so that a quantum's are about equally long, and puts these quanta in an order of their own; 0: never",
+              .unit = "quanta", .minimum = 0, .maximum = 65536, .late = true});
 }
 
 void BatchConfig::declare(Fields& fields) {

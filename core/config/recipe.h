@@ -45,6 +45,7 @@ struct DataBlock : KindBlock {
   int64_t prefetch_quanta = 4;
   std::string on_error = "stop";
   bool balanced = false;
+  int64_t bucket_quanta = 0;
   void declare(Fields& fields);
 };
 

@@ -38,6 +38,7 @@ struct Field {
   DType dtype = DType::f32;
   Shape shape;  ///< of one sample
   bool image = false;
+  bool sequence = false;  ///< the first dim is places, of which Dataset::length() count; batches are cut to what their longest sample needs
 
   size_t sample_bytes() const { return static_cast<size_t>(shape.elements()) * size_bytes_of(dtype); }
   /// An uninitialised batch [samples, shape...], channels-last if an image; sample i begins at byte i * sample_bytes().
@@ -72,6 +73,10 @@ class Dataset {
   virtual std::optional<int64_t> classes() const { return std::nullopt; }
   /// The class id of every sample, in their order; empty where samples have no class.
   virtual std::vector<int32_t> labels() const { return {}; }
+  /// Places of a sample's sequences that count, at least 1; nothing where samples have no sequences of a length of their own.
+  virtual std::optional<int64_t> length(int64_t /*index*/) const { return std::nullopt; }
+  /// Token ids are below this number, where inputs are such.
+  virtual std::optional<int64_t> vocabulary() const { return std::nullopt; }
   /// What class ids stand for; empty where the data do not say.
   virtual std::vector<std::string> class_names() const { return {}; }
   /// Of each channel of an image; empty where it is not known.
@@ -85,7 +90,7 @@ struct SkippedSample {
 };
 
 /// The tensors of the data set's fields and, where broken samples are skipped, `weights` f32 [samples]: 1, or 0 for a skipped sample, which is all zeros
-/// and whose integer targets are -1.
+/// but for its integer targets, which are -1, and its length, 1. Sequences have as many places as the longest sample, rounded up to a multiple of 8, as far as the field has so many.
 struct Batch {
   int64_t step = 0;
   int64_t quantum = 0;         ///< for evaluation: the number of the chunk

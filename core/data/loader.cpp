@@ -1,23 +1,63 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/data/loader.h"
 
+#include <algorithm>
 #include <cstring>
+#include <numeric>
 
 #include "core/base/error.h"
 
 namespace tessera::data {
 namespace {
 
-/// A batch of `samples` uninitialised samples, and where each of its samples goes.
+/// Sequences are cut to a multiple of this: shapes repeat, and rows of whole vectors are what kernels like.
+constexpr int64_t kLengthStep = 8;
+
+/// Places that sequences of these samples need; nothing where the data set does not say.
+std::optional<int64_t> places_of(const Dataset& dataset, const std::vector<int64_t>& indices) {
+  int64_t longest = 0;
+  for (const int64_t index : indices) {
+    const auto length = dataset.length(index);
+    if (!length) return std::nullopt;
+    longest = std::max(longest, *length);
+  }
+  return (longest + kLengthStep - 1) / kLengthStep * kLengthStep;
+}
+
+/// A field of a batch, and where its next sample goes.
+struct FieldWriter {
+  FieldWriter(const Field& whole, const std::optional<int64_t>& places, int64_t samples) : field(whole) {
+    const bool cut = whole.sequence && places && *places < whole.shape[0];
+    if (cut) field.shape[0] = *places, scratch.resize(whole.sample_bytes());
+    tensor = field.empty_batch(samples);
+    next = tensor.bytes();
+  }
+  /// Where the data set writes a sample.
+  std::byte* destination() { return scratch.empty() ? next : scratch.data(); }
+  void finish_sample() {
+    if (!scratch.empty()) std::memcpy(next, scratch.data(), field.sample_bytes());
+    next += field.sample_bytes();
+  }
+
+  Field field;
+  Tensor tensor;
+  std::byte* next = nullptr;
+  std::vector<std::byte> scratch;  // a whole sample, where the batch takes a part of it
+};
+
+/// Makes the batch of some samples, one after the other.
 class BatchWriter {
  public:
-  BatchWriter(const Dataset& dataset, int64_t samples, OnError on_error) : dataset_(dataset) {
+  BatchWriter(const Dataset& dataset, const std::vector<int64_t>& indices, OnError on_error) : dataset_(dataset) {
     const MemoryScope scope(MemoryCategory::data);
+    const auto samples = static_cast<int64_t>(indices.size());
+    const std::optional<int64_t> places = places_of(dataset, indices);
     batch_.samples = samples;
     for (const Field& field : dataset.fields()) {
-      batch_.tensors.emplace_back(field.name, field.empty_batch(samples));
-      next_.push_back(batch_.tensors.back().second.bytes());
+      fields_.emplace_back(field, places, samples);
+      batch_.tensors.emplace_back(field.name, fields_.back().tensor);
     }
+    destinations_.resize(fields_.size());
     if (on_error == OnError::stop) return;
     const Tensor weights = Tensor::empty({samples});
     batch_.tensors.emplace_back(std::string(kWeights), weights);
@@ -26,12 +66,13 @@ class BatchWriter {
 
   /// Reads the batch's next sample.
   void append(int64_t index, const SampleContext& context) {
+    for (size_t i = 0; i < fields_.size(); ++i) destinations_[i] = fields_[i].destination();
     if (next_weight_) {
       append_or_skip(index, context);
     } else {
-      dataset_.read(index, context, next_);
+      dataset_.read(index, context, destinations_);
     }
-    for (size_t field = 0; field < next_.size(); ++field) next_[field] += dataset_.fields()[field].sample_bytes();
+    for (FieldWriter& field : fields_) field.finish_sample();
   }
 
   Batch& batch() { return batch_; }
@@ -39,7 +80,7 @@ class BatchWriter {
  private:
   void append_or_skip(int64_t index, const SampleContext& context) {
     try {
-      dataset_.read(index, context, next_);
+      dataset_.read(index, context, destinations_);
       *next_weight_++ = 1.0f;
     } catch (const Error& error) {
       if (error.kind() != ErrorKind::data) throw;
@@ -50,18 +91,20 @@ class BatchWriter {
   }
 
   void blank() {
-    for (size_t i = 0; i < next_.size(); ++i) {
-      const Field& field = dataset_.fields()[i];
+    for (size_t i = 0; i < fields_.size(); ++i) {
+      const Field& field = fields_[i].field;
       const bool classes = field.name == kTargets && field.dtype == DType::i64;
       static_assert(kSkippedClass == -1, "all of its bits are set");
-      std::memset(next_[i], classes ? 0xff : 0, field.sample_bytes());
+      std::memset(destinations_[i], classes ? 0xff : 0, field.sample_bytes());
+      if (field.name == kLengths) *reinterpret_cast<int64_t*>(destinations_[i]) = 1;
     }
   }
 
   const Dataset& dataset_;
   Batch batch_;
-  std::vector<std::byte*> next_;
-  float* next_weight_ = nullptr;  // null: errors are not caught
+  std::vector<FieldWriter> fields_;
+  std::vector<std::byte*> destinations_;  // of the sample that is read
+  float* next_weight_ = nullptr;          // null: errors are not caught
 };
 
 /// Those of a rank: every world-th.
@@ -74,10 +117,12 @@ std::vector<int64_t> chunks_of(const Dataset& dataset, int64_t chunk_samples, in
 
 BatchJob evaluation_job(const std::shared_ptr<const Dataset>& dataset, const Chunks& chunks, int64_t chunk, OnError on_error) {
   return [dataset, chunks, chunk, on_error](const std::atomic<bool>& stop) {
-    BatchWriter writer(*dataset, chunks.end(chunk) - chunks.begin(chunk), on_error);
+    std::vector<int64_t> indices(static_cast<size_t>(chunks.end(chunk) - chunks.begin(chunk)));
+    std::iota(indices.begin(), indices.end(), chunks.begin(chunk));
+    BatchWriter writer(*dataset, indices, on_error);
     writer.batch().quantum = chunk;
     writer.batch().first_position = chunks.begin(chunk);
-    for (int64_t index = chunks.begin(chunk); index < chunks.end(chunk) && !stop; ++index) writer.append(index, {0, 0, index, false});
+    for (size_t i = 0; i < indices.size() && !stop; ++i) writer.append(indices[i], {0, 0, indices[i], false});
     return std::move(writer.batch());
   };
 }
@@ -93,14 +138,19 @@ struct Loader::Source {
   OnError on_error;
 
   Batch load(int64_t step, int64_t quantum, const std::atomic<bool>& stop) const {
-    BatchWriter writer(*dataset, batch.micro_samples, on_error);
     const int64_t first = data::first_position(batch, step, quantum);
+    std::vector<int64_t> indices;
+    for (int64_t position = first; position < first + batch.micro_samples; ++position) {
+      const EpochPosition at = epoch_position(position, sampler->samples());
+      indices.push_back(sampler->at(at.epoch, at.index));
+    }
+    BatchWriter writer(*dataset, indices, on_error);
     writer.batch().step = step;
     writer.batch().quantum = quantum;
     writer.batch().first_position = first;
-    for (int64_t position = first; position < first + batch.micro_samples && !stop; ++position) {
-      const EpochPosition at = epoch_position(position, sampler->samples());
-      writer.append(sampler->at(at.epoch, at.index), {seed, at.epoch, position, true});
+    for (size_t i = 0; i < indices.size() && !stop; ++i) {
+      const int64_t position = first + static_cast<int64_t>(i);
+      writer.append(indices[i], {seed, epoch_position(position, sampler->samples()).epoch, position, true});
     }
     return std::move(writer.batch());
   }

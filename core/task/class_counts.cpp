@@ -2,6 +2,7 @@
 #include "core/task/class_counts.h"
 
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 
 #include "core/base/error.h"
@@ -59,6 +60,19 @@ ClassScores ClassCounts::macro() const {
   }
   const auto count = static_cast<double>(std::max<int64_t>(occurring, 1));
   return {mean.precision / count, mean.recall / count, mean.f1 / count};
+}
+
+double ClassCounts::matthews() const {
+  // With s samples of which c are right, and t and p of a class's samples and predictions: (c s - sum t p) / sqrt((s^2 - sum p^2) (s^2 - sum t^2)).
+  double right_samples = 0.0, both = 0.0, of_predicted = 0.0, of_actual = 0.0;
+  for (int64_t label = 0; label < classes_; ++label) {
+    const auto t = static_cast<double>(actual(label)), p = static_cast<double>(predicted(label));
+    right_samples += static_cast<double>(right(label));
+    both += t * p, of_predicted += p * p, of_actual += t * t;
+  }
+  const auto s = static_cast<double>(samples());
+  const double spread = (s * s - of_predicted) * (s * s - of_actual);
+  return spread > 0.0 ? (right_samples * s - both) / std::sqrt(spread) : 0.0;
 }
 
 }  // namespace tessera

@@ -46,6 +46,8 @@ class ClassCounts {
   ClassScores scores(int64_t label) const;
   /// Means over the classes that occur, among the samples or among the predictions.
   ClassScores macro() const;
+  /// Matthews' correlation of classes and predictions (1975), for more than two classes Gorodkin's (2004); 0 where all are of one class, or taken for one.
+  double matthews() const;
 
   /// The whole state.
   std::span<int64_t> words() { return counts_; }

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/task/classification.h"
 
+#include "core/base/error.h"
+#include "core/nn/text_scorer.h"
 #include "core/ops/arithmetic.h"
+#include "core/task/outputs.h"
 
 namespace tessera {
 namespace {
@@ -29,6 +32,9 @@ void ClassificationConfig::declare(config::Fields& fields) {
 
 Classification::Classification(std::unique_ptr<nn::Module> model, const ClassificationConfig& settings)
     : model_(std::move(model)), loss_(options_of(settings)), mixing_(settings.mixing), top_k_(settings.top_k) {
+  if (mixing_.active() && dynamic_cast<nn::TextScorer*>(model_.get())) {
+    throw Error(ErrorKind::usage, "token ids cannot be mixed", mixing_.mixup > 0.0 ? "task.mixup" : "task.cutmix", "set it to 0");
+  }
   model_->name_tree();
 }
 
@@ -60,7 +66,7 @@ void Classification::report(const Pass& pass, const Tensor& targets, const data:
 Classification::Pass Classification::run(const data::Batch& batch, nn::ForwardContext& context, Metrics& metrics) {
   const Tensor& targets = batch.at(data::kTargets);
   const Tensor* weights = batch.find(data::kWeights);
-  const autograd::Variable logits = (*model_)(autograd::Variable(batch.at(data::kInputs)), context);
+  const autograd::Variable logits = outputs_of(*model_, batch, context);
   const Pass pass{logits, loss_of(logits, context, targets, weights ? *weights : Tensor())};
   report(pass, targets, batch, metrics);
   return pass;

@@ -24,7 +24,7 @@ struct ClassificationConfig {
 /// a model's auxiliary heads are part of the loss in training.
 class Classification final : public Task {
  public:
-  /// `settings.class_weights` must fit the model's outputs; a batch throws Error(usage) otherwise.
+  /// `settings.class_weights` must fit the model's outputs; a batch throws Error(usage) otherwise. Throws Error(usage) where samples of a model of texts are to be mixed.
   explicit Classification(std::unique_ptr<nn::Module> model, const ClassificationConfig& settings = {});
 
   nn::Module& model() override { return *model_; }

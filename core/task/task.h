@@ -31,6 +31,11 @@ class Task {
   /// Adds to the metrics and returns the model's outputs [samples, ...] for predictions. Runs without a tape.
   virtual Tensor evaluate(const data::Batch& batch, nn::ForwardContext& context, Metrics& metrics) = 0;
 
+  /// Names of metrics that are no means over samples, but need all of a split's outputs.
+  virtual std::vector<std::string> split_metric_names() const { return {}; }
+  /// Their values. Rows are samples, in the split's order; targets f32 of skipped ones are NaN.
+  virtual std::vector<double> split_metrics(const Tensor& /*outputs*/, const Tensor& /*targets*/) const { return {}; }
+
   /// What a quantum's weight counts.
   virtual std::string weight_unit() const { return "samples"; }
 

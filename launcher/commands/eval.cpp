@@ -42,14 +42,10 @@ Job load_evaluation(const EvalArguments& arguments, const config::KindRegistry& 
 /// Everything there is to say of an evaluation; for rank 0.
 class EvaluationReport {
  public:
-  EvaluationReport(const EvalArguments& arguments, const Evaluator& evaluator, const Evaluator::Result& result, const std::string& split,
+  EvaluationReport(const EvalArguments& arguments, const Evaluator& evaluator, const Task& task, const Evaluator::Result& result, const std::string& split,
                    const std::vector<std::string>& sources)
-      : arguments_(arguments), samples_(evaluator.samples()), result_(result), split_(split), sources_(sources) {
-    for (size_t i = 0; i < result.metrics.names().size(); ++i) values_.emplace_back(result.metrics.names()[i], result.metrics.mean(i));
-    if (!result.classes) return;
-    classes_ = make_class_report(*result.classes, evaluator.dataset());
-    const NamedValues macro = macro_values(*result.classes);
-    values_.insert(values_.end(), macro.begin(), macro.end());
+      : arguments_(arguments), samples_(evaluator.samples()), result_(result), split_(split), sources_(sources), values_(evaluator.values(task, result)) {
+    if (result.classes) classes_ = make_class_report(*result.classes, evaluator.dataset());
   }
 
   void write_files() const {
@@ -148,7 +144,7 @@ int evaluate(const EvalArguments& arguments) {
     const config::Recipe& recipe = job->recipe();
     if (!prepare_data(runtime, recipe.data, std::array{recipe.evaluate.split})) return kExitStopped;
     together(runtime, [&] {
-      auto dataset = recipes::open_dataset(recipe.data, recipe.evaluate.split);
+      auto dataset = recipes::open_dataset(recipe.data, recipe.evaluate.split, reading_progress(runtime.rank() == 0, recipe.evaluate.split));
       recipes::check_data_fits(recipe, *dataset);
       evaluator = std::make_unique<Evaluator>(recipe, std::move(dataset), runtime);
     });
@@ -162,7 +158,7 @@ int evaluate(const EvalArguments& arguments) {
       return kExitStopped;
     }
     on_rank_0(runtime, [&] {
-      const EvaluationReport report(arguments, *evaluator, result, recipe.evaluate.split, evaluated.sources());
+      const EvaluationReport report(arguments, *evaluator, evaluated.task(), result, recipe.evaluate.split, evaluated.sources());
       report.write_files();
       log.remove();
       report.print(progress);

@@ -4,6 +4,7 @@
 #include <fmt/core.h>
 
 #include <chrono>
+#include <memory>
 #include <set>
 
 #include "launcher/job/together.h"
@@ -43,6 +44,15 @@ bool prepare_data(distributed::Runtime& runtime, const config::DataBlock& data, 
   });
   runtime.world().broadcast(ready, 0, distributed::ReadyEvent::now(), "prepared data").wait();
   return ready[0] == 1;
+}
+
+data::ReadingProgress reading_progress(bool enabled, const std::string& split) {
+  return [progress = std::make_shared<Progress>(enabled), started = Clock::now(), split](int64_t done_bytes, int64_t all_bytes) {
+    if (!progress->due()) return;
+    const double so_far_s = std::chrono::duration<double>(Clock::now() - started).count();
+    const double share = static_cast<double>(done_bytes) / static_cast<double>(all_bytes);
+    progress->update(fmt::format("reading split {}: {:.0f} %, ETA {}", split, 100.0 * share, clock_text(so_far_s / share - so_far_s)));
+  };
 }
 
 }  // namespace tessera::launcher

@@ -70,9 +70,11 @@ ClassReport make_class_report(const ClassCounts& counts, const data::Dataset& da
   return report;
 }
 
-NamedValues macro_values(const ClassCounts& counts) {
+NamedValues class_values(const ClassCounts& counts, const data::Dataset& dataset) {
   const ClassScores mean = counts.macro();
-  return {{"macro_precision", mean.precision}, {"macro_recall", mean.recall}, {"macro_f1", mean.f1}};
+  NamedValues values = {{"macro_precision", mean.precision}, {"macro_recall", mean.recall}, {"macro_f1", mean.f1}, {"matthews", counts.matthews()}};
+  if (dataset.classes() == 2) values.emplace_back("f1", counts.scores(1).f1);
+  return values;
 }
 
 std::string table_of(const ClassReport& report) {

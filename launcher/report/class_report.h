@@ -20,8 +20,8 @@ struct ClassReport {
 /// Names are the data set's, or numbers where it has none.
 ClassReport make_class_report(const ClassCounts& counts, const data::Dataset& dataset);
 
-/// macro_precision, macro_recall and macro_f1.
-NamedValues macro_values(const ClassCounts& counts);
+/// macro_precision, macro_recall, macro_f1 and matthews; of data with two classes also f1, of class 1. The same names for all counts of one data set.
+NamedValues class_values(const ClassCounts& counts, const data::Dataset& dataset);
 
 /// For few classes (at most 30) a table of a line a class, and for very few (at most 12) the confusion matrix; else a line. Ends without a line break.
 std::string table_of(const ClassReport& report);

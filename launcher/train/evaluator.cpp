@@ -4,10 +4,12 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <limits>
 
 #include "core/data/chunks.h"
 #include "core/data/loader.h"
 #include "launcher/job/together.h"
+#include "launcher/report/class_report.h"
 
 namespace tessera::launcher {
 namespace {
@@ -43,6 +45,19 @@ void agree_on_shape(distributed::Runtime& runtime, Tensor& all) {
     const std::span<const int64_t> dims(shape.data() + 2, static_cast<size_t>(shape[1]));
     all = Tensor::zeros(Shape(dims), static_cast<DType>(shape[0]));
   }
+}
+
+/// Those of skipped samples are marked: classes are negative already, numbers become NaN.
+Tensor targets_of(const data::Batch& batch) {
+  const Tensor& targets = batch.at(data::kTargets);
+  if (batch.skipped.empty() || targets.dtype() != DType::f32) return targets;
+  const Tensor marked = Tensor::empty(targets.shape());
+  copy_into(targets, marked);
+  const int64_t each = marked.elements() / batch.samples;
+  for (const data::SkippedSample& skipped : batch.skipped) {
+    std::fill_n(marked.data<float>() + (skipped.index - batch.first_position) * each, each, std::numeric_limits<float>::quiet_NaN());
+  }
+  return marked;
 }
 
 }  // namespace
@@ -116,7 +131,7 @@ DoneChunk Evaluator::run_chunk(Task& task, const data::Batch& batch, bool keep_p
     done.classes = no_counts(outputs.shape()[1]);
     done.classes.add_rows(outputs, batch.at(data::kTargets));
   }
-  if (keep_predictions) done.outputs = outputs, done.targets = batch.at(data::kTargets);
+  if (keep_predictions) done.outputs = outputs, done.targets = targets_of(batch);
   return done;
 }
 
@@ -135,7 +150,9 @@ void Evaluator::run_chunks(Task& task, const std::vector<int64_t>& chunks, const
   }
 }
 
-Evaluator::Result Evaluator::run(Task& task, const EvaluationOptions& options) {
+Evaluator::Result Evaluator::run(Task& task, const EvaluationOptions& asked) {
+  EvaluationOptions options = asked;
+  options.keep_predictions |= !task.split_metric_names().empty();
   Result result{Metrics(task.metric_names()), {}, {}, 0, false};
   Sums sums;
   sums.words = result.metrics.words();
@@ -166,6 +183,29 @@ Evaluator::Result Evaluator::run(Task& task, const EvaluationOptions& options) {
     result.predictions = sums.predictions;
   }
   return result;
+}
+
+NamedValues Evaluator::values(const Task& task, const Result& result) const {
+  NamedValues values;
+  for (size_t i = 0; i < result.metrics.names().size(); ++i) values.emplace_back(result.metrics.names()[i], result.metrics.mean(i));
+  if (result.classes) {
+    const NamedValues of_classes = class_values(*result.classes, *dataset_);
+    values.insert(values.end(), of_classes.begin(), of_classes.end());
+  }
+  const std::vector<std::string> names = task.split_metric_names();
+  const std::vector<double> of_split = names.empty() ? std::vector<double>() : task.split_metrics(result.predictions->outputs, result.predictions->targets);
+  for (size_t i = 0; i < names.size(); ++i) values.emplace_back(names[i], of_split[i]);
+  return values;
+}
+
+std::vector<std::string> Evaluator::value_names(const Task& task) const {
+  std::vector<std::string> names = task.metric_names();
+  if (task.classifies()) {
+    for (const auto& [name, value] : class_values(ClassCounts(dataset_->classes().value_or(1), false), *dataset_)) names.push_back(name);
+  }
+  const std::vector<std::string> of_split = task.split_metric_names();
+  names.insert(names.end(), of_split.begin(), of_split.end());
+  return names;
 }
 
 }  // namespace tessera::launcher

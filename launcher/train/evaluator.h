@@ -11,6 +11,7 @@
 #include "core/task/class_counts.h"
 #include "core/task/task.h"
 #include "distributed/runtime.h"
+#include "launcher/report/metrics_log.h"
 #include "launcher/report/skipped_log.h"
 #include "launcher/train/evaluation_log.h"
 
@@ -40,13 +41,18 @@ class Evaluator {
 
   struct Result {
     Metrics metrics;
-    std::optional<Predictions> predictions;
+    std::optional<Predictions> predictions;  ///< asked for, or needed for metrics of the split
     std::optional<ClassCounts> classes;  ///< of tasks that classify
     int64_t skipped_samples = 0;  ///< of all ranks
     bool stopped = false;         ///< any rank was; the rest holds nothing of use then
   };
   /// Collective.
   Result run(Task& task, const EvaluationOptions& options = {});
+
+  /// What there is to report of an evaluation that was not stopped: the task's metrics, those of classes, and those of the whole split.
+  NamedValues values(const Task& task, const Result& result) const;
+  /// The names of values().
+  std::vector<std::string> value_names(const Task& task) const;
 
   int64_t samples() const { return dataset_->samples(); }
   const data::Dataset& dataset() const { return *dataset_; }

@@ -13,10 +13,11 @@
 #include "core/checkpoint/retention.h"
 #include "core/config/hash.h"
 #include "core/kernels/kernels.h"
-#include "core/data/classes.h"
 #include "core/data/dealing.h"
 #include "core/data/sampler.h"
 #include "distributed/affinity.h"
+#include "launcher/job/prepare.h"
+#include "launcher/job/sampling.h"
 #include "launcher/job/together.h"
 #include "launcher/report/confusion_picture.h"
 #include "launcher/report/summary.h"
@@ -27,14 +28,6 @@ namespace tessera::launcher {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-
-/// Names of what an evaluation says of a task.
-std::vector<std::string> evaluation_metrics(const Task& task) {
-  std::vector<std::string> names = task.metric_names();
-  if (!task.classifies()) return names;
-  for (const auto& [name, value] : macro_values(ClassCounts(1, false))) names.push_back(name);
-  return names;
-}
 
 /// The step of the last evaluation before a checkpoint: a stop puts off the one that was due, the resumed run makes up for it.
 constexpr const char* kEvaluatedKey = "last_evaluation_step";
@@ -76,8 +69,8 @@ void Trainer::build() {
   const config::Recipe& r = recipe();
   set_kernel_threads(static_cast<int>(r.run.threads));
   // Data sets read their files in the background while the model is built.
-  train_data_ = recipes::open_dataset(r.data, "train");
-  evaluation_data_ = recipes::open_dataset(r.data, r.evaluate.split);
+  train_data_ = recipes::open_dataset(r.data, "train", reading_progress(first(), "train"));
+  evaluation_data_ = recipes::open_dataset(r.data, r.evaluate.split, reading_progress(first(), r.evaluate.split));
   for (const auto& dataset : {train_data_, evaluation_data_}) recipes::check_data_fits(r, *dataset);
   total_steps_ = r.train.steps ? *r.train.steps
                                : data::steps_of_epochs(static_cast<double>(*r.train.epochs), train_data_->samples(), r.batch.global_samples);
@@ -85,24 +78,16 @@ void Trainer::build() {
     throw Error(ErrorKind::usage, fmt::format("{} samples are less than one batch of {}", train_data_->samples(), r.batch.global_samples),
                 "batch.global_samples", "lower it or train more epochs");
   }
-  sampler_ = make_sampler();
+  sampler_ = make_sampler(r, train_data_);
   quanta_ = data::deal_quanta(r.sync.dealing == "strided" ? data::Dealing::strided : data::Dealing::contiguous, r.batch.quanta(),
                               runtime_.size(), runtime_.rank());
   learner_ = std::make_unique<Learner>(r, recipes::make_task(r), total_steps_, runtime_);
   evaluator_ = std::make_unique<Evaluator>(r, evaluation_data_, runtime_);
-  best_.require_metric(evaluation_metrics(learner_->task()));
+  best_.require_metric(evaluator_->value_names(learner_->task()));
   if (r.init.weights) {
     checkpoint::import_weights(learner_->weights(), *r.init.weights, r.init);
     learner_->restored();
   }
-}
-
-std::shared_ptr<const data::Sampler> Trainer::make_sampler() const {
-  const auto seed = static_cast<uint64_t>(recipe().run.seed);
-  if (!recipe().data.balanced) return std::make_shared<data::PermutationSampler>(train_data_->samples(), seed);
-  const std::vector<int32_t> labels = train_data_->labels();
-  if (labels.empty()) throw Error(ErrorKind::usage, "samples without a class cannot be balanced", "data.balanced", "set it to false");
-  return std::make_shared<data::BalancedSampler>(labels, seed);
 }
 
 void Trainer::restore(const TrainOptions& options, const config::KindRegistry& registry) {
@@ -273,13 +258,8 @@ bool Trainer::evaluate() {
 
 NamedValues Trainer::evaluate_as(const std::string& kind) {
   const Evaluator::Result result = evaluator_->run(learner_->task());
-  NamedValues values;
-  for (size_t i = 0; i < result.metrics.names().size(); ++i) values.emplace_back(result.metrics.names()[i], result.metrics.mean(i));
-  if (result.classes) {
-    const NamedValues macro = macro_values(*result.classes);
-    values.insert(values.end(), macro.begin(), macro.end());
-    if (first()) report_classes(kind, *result.classes);
-  }
+  NamedValues values = evaluator_->values(learner_->task(), result);
+  if (result.classes && first()) report_classes(kind, *result.classes);
   if (result.skipped_samples > 0) values.emplace_back("skipped_samples", static_cast<double>(result.skipped_samples));
   reporter_->evaluation(kind, steps_done_, recipe().evaluate.split, values);
   return values;

@@ -40,7 +40,6 @@ class Trainer {
 
  private:
   void build();
-  std::shared_ptr<const data::Sampler> make_sampler() const;
   void restore(const TrainOptions& options, const config::KindRegistry& registry);
   void check_same_run(const checkpoint::Manifest& manifest, const TrainOptions& options, const config::KindRegistry& registry) const;
   void set_aside_checkpoints() const;

@@ -3,7 +3,7 @@
 // Usage: pytorch_driver RECIPE, with one quantum a step. Reads commands from standard input, a line each, and answers each with one
 // line that begins with "ok"; the first failure is an error line on standard error, and the end.
 //   weights FILE     writes the weights that training begins with
-//   batches N FILE   writes `inputs` and `targets` of the first N steps' batches, one after the other
+//   batches N FILE   writes the tensors of the first N steps' batches, one after the other; sequences of shorter batches end with zeros
 //   pass STEP FILE   forward and backward of a step's batch with those weights: `logits` (and `relations`), and `gradient.NAME` of the sum of losses
 //   evaluate STEP FILE  `logits` of a step's batch with those weights, as in evaluation
 //   train N          N steps from those weights: the mean loss of each
@@ -24,7 +24,9 @@
 #include "core/format/safetensors_writer.h"
 #include "core/kernels/kernels.h"
 #include "core/nn/masked_language_model.h"
+#include "core/task/outputs.h"
 #include "launcher/job/job.h"
+#include "launcher/job/sampling.h"
 #include "launcher/job/together.h"
 #include "launcher/train/learner.h"
 #include "recipes/registry.h"
@@ -57,16 +59,13 @@ void write_tensors(const std::string& path, const std::vector<std::pair<std::str
 }
 
 /// What a model says of a batch.
-std::vector<std::pair<std::string, Tensor>> outputs_of(nn::Module& model, const data::Batch& batch, nn::ForwardContext& context) {
+std::vector<std::pair<std::string, Tensor>> named_outputs_of(nn::Module& model, const data::Batch& batch, nn::ForwardContext& context) {
   const autograd::NoGrad no_grad;
-  const auto field = [&](std::string_view name) { return batch.find(name) ? *batch.find(name) : Tensor(); };
-  const nn::TextInput texts{batch.at(data::kInputs), field(data::kTokenTypes), field(data::kLengths)};
-  if (auto* scorer = dynamic_cast<nn::TextScorer*>(&model)) return {{"logits", scorer->scores(texts, context).value()}};
   if (auto* masked = dynamic_cast<nn::MaskedLanguageModel*>(&model)) {
-    const autograd::Variable features = masked->features(texts, context);
+    const autograd::Variable features = masked->features(text_of(batch), context);
     return {{"logits", masked->logits(features, context).value()}, {"relations", masked->relations(features, context).value()}};
   }
-  return {{"logits", model(autograd::Variable(texts.ids), context).value()}};
+  return {{"logits", outputs_of(model, batch, context).value()}};
 }
 
 class Driver {
@@ -98,10 +97,9 @@ Driver::Driver(const std::string& recipe_file) : job_(load_job(recipe_file, {}, 
   set_kernel_threads(static_cast<int>(recipe().run.threads));
   std::shared_ptr<const data::Dataset> dataset = recipes::open_dataset(recipe().data, "train");
   recipes::check_data_fits(recipe(), *dataset);
-  const auto seed = static_cast<uint64_t>(recipe().run.seed);
-  auto sampler = std::make_shared<data::PermutationSampler>(dataset->samples(), seed);
+  auto sampler = make_sampler(recipe(), dataset);
   const data::BatchGeometry batch{recipe().batch.global_samples, recipe().batch.micro_samples};
-  loader_ = std::make_unique<data::Loader>(std::move(dataset), std::move(sampler), batch, seed);
+  loader_ = std::make_unique<data::Loader>(std::move(dataset), std::move(sampler), batch, static_cast<uint64_t>(recipe().run.seed));
 }
 
 std::vector<double> Driver::run(const std::string& line) {
@@ -130,14 +128,18 @@ void Driver::write_weights(const std::string& path) {
 void Driver::write_batches(int64_t steps, const std::string& path) {
   std::vector<std::pair<std::string, Tensor>> all;
   const int64_t samples = recipe().batch.global_samples;
+  for (const data::Field& field : loader_->dataset().fields()) {
+    std::vector<int64_t> dims = {steps * samples};
+    dims.insert(dims.end(), field.shape.begin(), field.shape.end());
+    all.emplace_back(field.name, Tensor::zeros(Shape(std::span<const int64_t>(dims)), field.dtype));
+  }
   for (int64_t step = 0; step < steps; ++step) {
     const data::Batch batch = loader_->load(step, 0);
-    for (size_t i = 0; i < batch.tensors.size(); ++i) {
-      const auto& [name, tensor] = batch.tensors[i];
-      Shape shape = tensor.shape();
-      shape[0] = steps * samples;
-      if (step == 0) all.emplace_back(name, Tensor::empty(shape, tensor.dtype()));
-      copy_into(tensor, all[i].second.narrow(0, step * samples, samples));
+    for (auto& [name, tensor] : all) {
+      const Tensor& own = batch.at(name);
+      Tensor place = tensor.narrow(0, step * samples, samples);
+      if (own.shape().dims() > 1) place = place.narrow(1, 0, own.shape()[1]);
+      copy_into(own, place);
     }
   }
   write_tensors(path, all);
@@ -150,7 +152,7 @@ void Driver::pass(int64_t step, const std::string& path) {
   const auto seed = static_cast<uint64_t>(recipe().run.seed);
   Metrics metrics(task->metric_names());
   nn::ForwardContext first(true, seed, step, 0, ops::precision_from(recipe().precision.compute));
-  std::vector<std::pair<std::string, Tensor>> results = outputs_of(task->model(), batch, first);
+  std::vector<std::pair<std::string, Tensor>> results = named_outputs_of(task->model(), batch, first);
   nn::ForwardContext context(true, seed, step, 0, ops::precision_from(recipe().precision.compute));
   const QuantumLoss loss = task->train(batch, context, metrics);
   autograd::Engine().backward(loss.loss_sum, weights.parameters.leaves());

@@ -58,7 +58,7 @@ TEST(Recipe, KindsAndBlocks) {
   std::vector<std::string> names;
   for (const KindBlockInfo& block : kind_blocks()) names.push_back(block.name);
   EXPECT_EQ(names, (std::vector<std::string>{"model", "task", "data", "optimizer", "schedule"}));
-  EXPECT_EQ(kind_blocks()[2].common_keys, (std::vector<std::string>{"workers", "prefetch_quanta", "on_error", "balanced"}));
+  EXPECT_EQ(kind_blocks()[2].common_keys, (std::vector<std::string>{"workers", "prefetch_quanta", "on_error", "balanced", "bucket_quanta"}));
   EXPECT_EQ(kind_blocks()[4].default_kind, "constant");
   const KindRegistry registry = small_registry();
   EXPECT_EQ(registry.list("optimizer").size(), 2u);
