@@ -55,6 +55,8 @@ struct BatchNormBackward {
   const float* bias;
   const float* mean;
   const float* inverse_deviation;
+  const float* received;  ///< added to dx: pixels of channels, `received_step` elements apart; nullptr: nothing
+  int64_t received_step;
   float* dx;
   float* dresidual;  ///< nullptr: not wanted
   float* dweight;    ///< [channels]

@@ -17,6 +17,20 @@ ChannelExtent channel_extent(const Shape& shape) {
 
 Tensor channels_innermost(const Tensor& x) { return x.shape().dims() == 4 ? channels_last(x) : contiguous(x); }
 
+std::optional<int64_t> pixel_step(const Tensor& x) {
+  const Shape &shape = x.shape(), &strides = x.strides();
+  if (shape[1] > 1 && strides[1] != 1) return std::nullopt;
+  std::optional<int64_t> step;
+  int64_t pixels = 1;
+  for (size_t dim = shape.dims(); dim-- > 0;) {
+    if (dim == 1 || shape[dim] == 1) continue;
+    if (!step) step = strides[dim];
+    if (strides[dim] != pixels * *step) return std::nullopt;
+    pixels *= shape[dim];
+  }
+  return step.value_or(shape[1]);
+}
+
 void require_channels(std::string_view op, const Tensor& x) {
   require_f32(op, x);
   const Shape& shape = x.shape();

@@ -39,13 +39,16 @@ class BatchNormNode final : public autograd::Node {
   void backward(const Tensor& gradient) override {
     const Tensor dy = channels_innermost(gradient);
     const ChannelExtent extent = channel_extent(input_.shape());
+    Tensor before = wants(0) ? received(0) : Tensor();
+    if (before.defined() && !pixel_step(before)) before = channels_innermost(before);
+    const int64_t before_step = before.defined() ? *pixel_step(before) : 0;
     Tensor dx = empty_like(input_), dresidual = wants(3) ? empty_like(input_) : Tensor();
     Tensor dweight = wants(1) ? target(1, weight_.shape()) : Tensor::empty(weight_.shape());
     Tensor dbias = wants(2) ? target(2, weight_.shape()) : Tensor::empty(weight_.shape());
     kernels_for(dx.device())
         .normalisation.batch_norm_backward({extent.rows(), extent.channels, ceiling_, input_.data<float>(), output_.data<float>(),
                                             dy.data<float>(), weight_.data<float>(), bias_.data<float>(), mean_.data<float>(), inverse_deviation_.data<float>(),
-                                            dx.data<float>(), dresidual.data<float>(), dweight.data<float>(), dbias.data<float>()});
+                                            before.data<float>(), before_step, dx.data<float>(), dresidual.data<float>(), dweight.data<float>(), dbias.data<float>()});
     if (wants(2)) give(2, std::move(dbias));
     if (wants(1)) give(1, std::move(dweight));
     if (wants(3)) give(3, std::move(dresidual));

@@ -7,6 +7,7 @@
 
 #include "core/kernels/cpu/direct/depthwise.h"
 #include "core/kernels/cpu/direct/direct.h"
+#include "core/kernels/cpu/direct/pointwise.h"
 #include "core/kernels/cpu/direct/winograd.h"
 #include "core/kernels/cpu/onednn/onednn.h"
 #include "tests/core/kernels/instruction_sets.h"
@@ -85,6 +86,8 @@ ConvolutionKernels winograd_kernels() { return {cpu::winograd::forward, cpu::win
 
 /// Of the weight alone; the other directions are the direct kernels'.
 ConvolutionKernels panel_kernels() { return {cpu::direct::forward, cpu::direct::backward_data, cpu::direct::backward_weight_by_panels}; }
+/// Of 1x1 windows, likewise.
+ConvolutionKernels product_kernels() { return {cpu::direct::forward, cpu::direct::backward_data, cpu::pointwise::backward_weight}; }
 /// Without the gradient of the weight.
 ConvolutionKernels depthwise_kernels() { return {cpu::depthwise::forward, cpu::depthwise::backward_data, nullptr}; }
 
@@ -171,6 +174,22 @@ TEST_P(Direct, SameBitsForAnyNumberOfThreads) { expect_same_bits(GetParam(), dir
 
 INSTANTIATE_TEST_SUITE_P(Geometries, Direct, testing::ValuesIn(cases()));
 
+/// Groups that fill vectors, several of them and parts of them, with kernels, strides and paddings of all sorts.
+std::vector<Case> grouped_cases() {
+  std::vector<Case> cases = {{0, 8, 5, 5, 8, 3, 3, 1, 1, 1, 1, 2}, {9, 16, 7, 7, 32, 3, 3, 1, 1, 1, 1, 4}, {5, 64, 9, 8, 64, 3, 3, 2, 2, 1, 1, 2}};
+  int64_t turn = 0;
+  for (const int64_t in : {1, 2, 3, 4, 8, 9, 16}) {
+    for (const int64_t out : {1, 3, 4, 8, 17}) {
+      const int64_t groups = 2 + turn % 7, kernel = 1 + turn % 4, height = 4 + (turn * 7) % 9, width = 4 + (turn * 5) % 7;
+      cases.push_back({1 + turn % 5, in * groups, height, width, out * groups, kernel, 1 + (turn / 2) % 3, 1 + turn % 3, 1 + (turn / 3) % 2, turn % 3, (turn / 4) % 3, groups});
+      ++turn;
+    }
+  }
+  return cases;
+}
+
+INSTANTIATE_TEST_SUITE_P(Groups, Direct, testing::ValuesIn(grouped_cases()));
+
 /// Odd and even sizes, one tile and many, all paddings, tails of channels, strips within an image and over several.
 std::vector<Case> winograd_cases() {
   std::vector<Case> cases = {{0, 3, 5, 5, 4, 3, 3, 1, 1, 1, 1},     {1, 1, 3, 3, 1, 3, 3, 1, 1, 0, 0},    {1, 1, 1, 1, 1, 3, 3, 1, 1, 1, 1},
@@ -231,6 +250,14 @@ TEST_P(Panels, SameBitsForAnyNumberOfThreads) { expect_same_bits(GetParam(), pan
 
 INSTANTIATE_TEST_SUITE_P(Geometries, Panels, testing::ValuesIn(panel_cases()));
 
+class Product : public Direct {};
+
+TEST_P(Product, EqualsDoublePrecision) { expect_double_precision(GetParam(), product_kernels()); }
+
+INSTANTIATE_TEST_SUITE_P(Geometries, Product,
+                         testing::Values(Case{0, 16, 4, 4, 16, 1, 1, 1, 1, 0, 0}, Case{5, 16, 9, 7, 24, 1, 1, 1, 1, 0, 0}, Case{3, 33, 9, 8, 17, 1, 1, 2, 2, 0, 0},
+                                         Case{2, 20, 7, 10, 35, 1, 1, 1, 3, 0, 0}, Case{8, 64, 40, 40, 16, 1, 1, 1, 1, 0, 0}));
+
 /// Vectors of channels and tails, both strides, edges on all sides, images smaller than a window.
 std::vector<Case> depthwise_cases() {
   std::vector<Case> cases;
@@ -275,15 +302,15 @@ TEST(DirectPrecision, GradientsOfWeightsAreAtLeastAsPreciseAsOneDnns) {
   }
 }
 
-TEST(DirectChoice, LeavesGroupsAndDilationToOneDnn) {
+TEST(DirectChoice, LeavesDilationAndSingleChannelsOfAGroupToOneDnn) {
   using cpu::direct::Direction, cpu::direct::Method, cpu::direct::method_for;
   ConvolutionGeometry g = Case{8, 6, 14, 14, 12, 3, 3, 1, 1, 1, 1}.geometry();
   for (const Direction direction : {Direction::forward, Direction::backward_data, Direction::backward_weight}) {
     EXPECT_EQ(method_for(g, direction), Method::direct);
-    ConvolutionGeometry grouped = g, dilated = g;
-    grouped.groups = 2;
+    ConvolutionGeometry single = g, dilated = g;
+    single.groups = 6;
     dilated.dilation_width = 2;
-    EXPECT_EQ(method_for(grouped, direction), Method::library);
+    EXPECT_EQ(method_for(single, direction), Method::library);
     EXPECT_EQ(method_for(dilated, direction), Method::library);
   }
 }

@@ -62,6 +62,16 @@ void run_resampling(const InstructionSet& tables, const float* x, std::vector<Te
   }
 }
 
+void run_depthwise(const InstructionSet& tables, const float* x, const float* weight, std::vector<Tensor>& out) {
+  constexpr int64_t kWidth = 9;
+  const float* rows[] = {x, x + kWidth * kColumns, x + 2 * kWidth * kColumns};
+  for (int64_t padding = 0; padding <= 2; ++padding) {
+    const int64_t results = kWidth - 2 + 2 * padding;
+    tables.depthwise.row({results, kWidth, kColumns, padding, {rows[0], rows[1], rows[2]}, weight, x, add(out, results * kColumns)});
+  }
+  tables.depthwise.sum({3, kColumns, {rows[0], rows[1], rows[2]}, {weight, weight + kColumns, weight + 2 * kColumns}, nullptr, add(out, kColumns)});
+}
+
 void run_row_norms(const InstructionSet& tables, const float* x, const float* dy, const float* weight, std::vector<Tensor>& out) {
   constexpr int64_t kElements = kRows * kColumns;
   for (const float* residual : {static_cast<const float*>(nullptr), dy}) {
@@ -117,6 +127,7 @@ std::vector<Tensor> run(const InstructionSet& tables) {
   run_gates(tables, px, pdy, out);
   run_reductions(tables, px, out);
   run_resampling(tables, px, out);
+  run_depthwise(tables, px, pdy, out);
   std::vector<int64_t> targets(kRows, 5);
   const CrossEntropyTargets arguments{targets.data(), -1, 0.1f, nullptr};
   float* probabilities = add(out, kElements);

@@ -147,6 +147,10 @@ std::vector<OpRow> convolution_rows() {
   rows.push_back(conv_row({2, 5, 11, 9}, {4, 5, 3, 3}, {.padding = 2, .dilation = 2}));
   rows.push_back(conv_row({2, 8, 7, 7}, {12, 2, 3, 3}, {.padding = 1, .groups = 4}));
   rows.push_back(conv_row({2, 16, 9, 9}, {16, 1, 3, 3}, {.stride = 2, .padding = 1, .groups = 16}));
+  // Groups of four to sixteen channels, alone and in pairs; the gradient of the input with windows turned, and with steps of two.
+  rows.push_back(conv_row({2, 24, 7, 6}, {24, 4, 3, 3}, {.padding = 1, .groups = 6}));
+  rows.push_back(conv_row({1, 16, 6, 9}, {32, 8, 3, 3}, {.stride = 2, .padding = 1, .groups = 2}));
+  rows.push_back(conv_row({3, 32, 5, 4}, {32, 16, 3, 3}, {.padding = 1, .groups = 2}));
   rows.push_back(conv_row({2, 3, 9, 12}, {4, 3, 1, 5}, {.stride = {1, 2}, .padding = {0, 2}}));
   rows.push_back(conv_row({2, 16, 12, 7}, {24, 16, 5, 2}, {.stride = {3, 1}, .padding = {1, 0}, .dilation = {2, 1}}));
   rows.push_back(conv_row({0, 3, 6, 6}, {4, 3, 3, 3}, {}));
@@ -169,6 +173,7 @@ std::vector<OpRow> convolution_rows() {
   rows.push_back(conv_transpose_row({2, 4, 5, 6}, {4, 3, 3, 3}, {.stride = 2, .padding = 1, .output_padding = 1}));
   rows.push_back(conv_transpose_row({2, 16, 4, 4}, {16, 24, 4, 4}, {.stride = 2, .padding = 1}));
   rows.push_back(conv_transpose_row({1, 6, 3, 5}, {6, 2, 3, 2}, {.stride = {3, 2}, .padding = {0, 1}, .output_padding = {2, 1}, .groups = 3}));
+  rows.push_back(conv_transpose_row({1, 16, 5, 6}, {16, 4, 3, 3}, {.padding = 1, .groups = 4}));
   rows.push_back(conv_transpose_row({2, 5, 4, 4}, {5, 4, 3, 3}, {.padding = 1, .dilation = 2}));
   rows.push_back(conv_transpose_row({1, 1, 1, 1}, {1, 1, 1, 1}, {.stride = 2, .output_padding = 1}));
   rows.push_back(conv_transpose_row({2, 16, 3, 3}, {16, 1, 3, 3}, {.stride = 2, .groups = 16}));

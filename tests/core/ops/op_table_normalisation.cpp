@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <array>
 #include <cmath>
 
+#include "core/ops/movement.h"
 #include "core/ops/normalisation.h"
 #include "tests/core/ops/op_table.h"
 
@@ -44,6 +46,23 @@ OpRow batch_norm_row(const Shape& x, float ceiling, bool residual) {
             return ops::batch_norm(in[0], in[1], in[2], residual ? in[3] : Variable(), {1e-5, ceiling}, statistics);
           },
           [=](const std::vector<Numbers>& in) { return batch_norm_reference(in, x[0], x[1], pixels, ceiling); }};
+}
+
+/// The input goes into the result, too, beside the normalised one, as in DenseNet: its gradient has two parts, of which one lies among other channels.
+OpRow dense_batch_norm_row(const Shape& x, float ceiling) {
+  OpRow row = batch_norm_row(x, ceiling, false);
+  row.name = "concatenated " + row.name;
+  row.run = [run = row.run](const std::vector<Variable>& in) { return ops::concatenate(std::array{in[0], run(in)}, 1); };
+  const int64_t block = x.elements() / x[0];
+  row.reference = [samples = x[0], block, reference = row.reference](const std::vector<Numbers>& in) {
+    const Numbers y = reference(in);
+    Numbers both;
+    for (int64_t n = 0; n < samples; ++n) {
+      for (const Numbers* part : {&in[0], &y}) both.insert(both.end(), part->begin() + n * block, part->begin() + (n + 1) * block);
+    }
+    return both;
+  };
+  return row;
 }
 
 /// With mean c / 4 and variance 1/2 + c of channel c.
@@ -140,6 +159,9 @@ std::vector<OpRow> normalisation_rows() {
       rows.push_back(batch_norm_apply_row({2, 5, 3, 4}, ceiling, residual));
     }
   }
+  rows.push_back(dense_batch_norm_row({3, 16, 5, 7}, kReluCeiling));
+  rows.push_back(dense_batch_norm_row({2, 5, 4, 3}, kNoRelu));
+  rows.push_back(dense_batch_norm_row({30, 5}, kReluCeiling));
   rows.push_back(batch_norm_apply_row({30, 5}, kReluCeiling, false));
   rows.push_back(batch_norm_row({300, 5}, kReluCeiling, false));
   rows.push_back(batch_norm_row({2, 1, 9, 9}, kReluCeiling, true));

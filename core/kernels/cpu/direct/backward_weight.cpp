@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // A block is taps x output channels, its terms the pixels. Sums are f32 over a few rows of pixels, over the images of a group, and
-// then f64 over groups: what a group holds is fixed, so that the result does not depend on the number of threads.
+// then f64 over groups: what a group holds is fixed, so that the result does not depend on the number of threads. Groups have images and gradients of their own, copied out of the whole ones.
 #include <algorithm>
 #include <cstring>
 
+#include "core/kernels/cpu/direct/channel_blocks.h"
 #include "core/kernels/cpu/direct/direct.h"
 #include "core/kernels/cpu/direct/image.h"
 #include "core/kernels/cpu/direct/tile.h"
@@ -17,6 +18,7 @@ constexpr int64_t kSumRows = 64;      // the same for the bias
 
 struct Plan {
   const ConvolutionBackwardWeight& args;
+  const ChannelBlocks& blocks;
   const ConvolutionGeometry& g;
   const TileKernels& kernels;
   const PaddedImage& padded;
@@ -26,9 +28,10 @@ struct Plan {
   int64_t bias_elements() const { return args.dbias ? kernels.padded(g.out_width * g.out_channels) : 0; }
   /// Sums of a group: [kernel row][tap][output channel], then a row of output pixels [column][output channel] for the bias.
   int64_t sum_elements() const { return weight_elements() + bias_elements(); }
-  /// Copies that a thread needs: of the image with its padding, and of the last gradient with room behind it.
-  int64_t image_slot() const { return is_padded(g) ? padded.elements : 0; }
-  int64_t gradient_slot() const { return padded_channels > g.out_channels ? result_elements(g) + kernels.lanes : 0; }
+  /// Copies that a thread needs: of a block's image with its padding, and of its gradient, without blocks only of the last, with room behind it.
+  bool copies_image() const { return is_padded(g) || blocks.count > 1; }
+  int64_t image_slot() const { return copies_image() ? padded.elements : 0; }
+  int64_t gradient_slot() const { return padded_channels > g.out_channels || blocks.count > 1 ? result_elements(g) + kernels.lanes : 0; }
 
   void add_rows(const float* x, int64_t row, const float* dy, int64_t rows, float* sums) const {
     Tile tile{};
@@ -54,17 +57,18 @@ struct Plan {
     }
   }
 
-  void add_image(int64_t image, float* image_copy, float* gradient_copy, float* sums) const {
-    const float *x = args.x + image * image_elements(g), *dy = args.dy + image * result_elements(g);
-    if (is_padded(g)) {
-      put_into_padding(g, x, image_copy);
+  void add_image(int64_t image, int64_t number, float* image_copy, float* gradient_copy, float* sums) const {
+    const float* x = args.x + image * g.in_height * g.in_width * blocks.pixel_inputs + number * g.in_channels;
+    const float* dy = args.dy + image * g.out_height * g.out_width * blocks.pixel_outputs + number * g.out_channels;
+    if (copies_image()) {
+      put_into_padding(g, x, blocks.pixel_inputs, image_copy);
       x = image_copy;
     }
-    if (gradient_slot() > 0 && image + 1 == g.batch) {  // whole vectors would reach behind the tensor
-      std::memcpy(gradient_copy, dy, static_cast<size_t>(result_elements(g)) * sizeof(float));
+    if (blocks.count > 1 || (gradient_slot() > 0 && image + 1 == g.batch)) {  // whole vectors would reach behind the tensor
+      copy_pixels(g.out_height * g.out_width, g.out_channels, dy, blocks.pixel_outputs, gradient_copy, g.out_channels);
       dy = gradient_copy;
     }
-    const int64_t row = is_padded(g) ? padded.row : g.in_width * g.in_channels;
+    const int64_t row = copies_image() ? padded.row : g.in_width * g.in_channels;
     const Pieces chunks(g.out_height, std::max<int64_t>(1, kSumPixels / g.out_width));
     for (int64_t chunk = 0; chunk < chunks.count; ++chunk) {
       const int64_t oh = chunks.begin(chunk);
@@ -92,27 +96,23 @@ struct Plan {
     }
   }
 
-  /// The groups' sums in their order, into row-major weights.
-  void reduce(const float* sums, int64_t groups, double* totals) const {
+  /// The sums of a block, in the order of groups of images, into row-major weights.
+  void reduce(int64_t number, const float* sums, int64_t groups, double* totals) const {
     std::fill_n(totals, sum_elements(), 0.0);
     for (int64_t group = 0; group < groups; ++group, sums += sum_elements()) {
       for (int64_t i = 0; i < sum_elements(); ++i) totals[i] += static_cast<double>(sums[i]);
     }
-    float* to = args.dweight;
-    for (int64_t out = 0; out < g.out_channels; ++out) {
-      for (int64_t in = 0; in < g.in_channels; ++in) {
-        for (int64_t ky = 0; ky < g.kernel_height; ++ky) {
-          for (int64_t kx = 0; kx < g.kernel_width; ++kx) {
-            *to++ = static_cast<float>(totals[(ky * taps + kx * g.in_channels + in) * padded_channels + out]);
-          }
-        }
+    blocks.for_each_pair(number, [&](int64_t out, int64_t in, int64_t offset) {
+      float* to = args.dweight + offset;
+      for (int64_t ky = 0; ky < g.kernel_height; ++ky) {
+        for (int64_t kx = 0; kx < g.kernel_width; ++kx) *to++ = static_cast<float>(totals[(ky * taps + kx * g.in_channels + in) * padded_channels + out]);
       }
-    }
+    });
     const double* row = totals + weight_elements();
     for (int64_t out = 0; args.dbias && out < g.out_channels; ++out) {
       double bias = 0.0;
       for (int64_t ow = 0; ow < g.out_width; ++ow) bias += row[ow * g.out_channels + out];
-      args.dbias[out] = static_cast<float>(bias);
+      args.dbias[number * g.out_channels + out] = static_cast<float>(bias);
     }
   }
 };
@@ -120,25 +120,27 @@ struct Plan {
 }  // namespace
 
 void backward_weight(const ConvolutionBackwardWeight& args) {
-  const ConvolutionGeometry& g = args.geometry;
+  const ChannelBlocks blocks(args.geometry);
+  const ConvolutionGeometry& g = blocks.block;
   const TileKernels& kernels = tile_kernels();
   const PaddedImage padded(g);
-  const Plan plan{args, g, kernels, padded, kernels.padded(g.out_channels), g.kernel_width * g.in_channels};
-  const int64_t groups = (g.batch + kGroupImages - 1) / kGroupImages;
-  const int threads = threads_for(groups, g.batch * result_elements(g) * g.kernel_height * plan.taps);
+  const Plan plan{args, blocks, g, kernels, padded, kernels.padded(g.out_channels), g.kernel_width * g.in_channels};
+  const int64_t groups = (g.batch + kGroupImages - 1) / kGroupImages, parts = groups * blocks.count;
+  const int threads = threads_for(parts, blocks.count * g.batch * result_elements(g) * g.kernel_height * plan.taps);
   const int64_t slot = plan.image_slot() + plan.gradient_slot();
-  const Tensor copies = scratch(slot * threads), sums = scratch(groups * plan.sum_elements());
+  const Tensor copies = scratch(slot * threads), sums = scratch(parts * plan.sum_elements());
   fill_zero(copies);
   fill_zero(sums);
-  for_each_part(groups, threads, [&](int64_t group, int thread) {
+  const auto sums_of = [&](int64_t number) { return sums.data<float>() + number * groups * plan.sum_elements(); };
+  for_each_part(parts, threads, [&](int64_t part, int thread) {
     float* copy = copies.data<float>() + thread * slot;
-    const int64_t end = std::min(g.batch, (group + 1) * kGroupImages);
+    const int64_t group = part / blocks.count, number = part % blocks.count, end = std::min(g.batch, (group + 1) * kGroupImages);
     for (int64_t image = group * kGroupImages; image < end; ++image) {
-      plan.add_image(image, copy, copy + plan.image_slot(), sums.data<float>() + group * plan.sum_elements());
+      plan.add_image(image, number, copy, copy + plan.image_slot(), sums_of(number) + group * plan.sum_elements());
     }
   });
   const Tensor totals = scratch(2 * plan.sum_elements());  // of f64
-  plan.reduce(sums.data<float>(), groups, reinterpret_cast<double*>(totals.bytes()));
+  for (int64_t number = 0; number < blocks.count; ++number) plan.reduce(number, sums_of(number), groups, reinterpret_cast<double*>(totals.bytes()));
 }
 
 }  // namespace tessera::cpu::direct

@@ -6,6 +6,7 @@
 
 #include "core/kernels/cpu/direct/depthwise.h"
 #include "core/kernels/cpu/direct/direct.h"
+#include "core/kernels/cpu/direct/pointwise.h"
 #include "core/kernels/cpu/direct/tile.h"
 
 namespace tessera::cpu::direct {
@@ -33,13 +34,24 @@ bool prefers_winograd(const ConvolutionGeometry& g) {
   return fits_winograd(g) && fewest >= 16 && g.out_height >= 4 && g.out_width >= 4;
 }
 
-/// Of gradients of the weight that are left: of 1x1 windows oneDNN's are as good.
-bool prefers_panels(const ConvolutionGeometry& g) { return g.in_channels >= 16 && g.out_channels >= 16 && g.kernel_height * g.kernel_width > 1; }
+/// A gradient of the weight of 1x1 windows.
+bool prefers_product(const ConvolutionGeometry& g, Direction direction) {
+  return direction == Direction::backward_weight && pointwise::fits(g) && g.in_channels >= 16 && g.out_channels >= 16;
+}
+
+/// Of gradients of the weight that are left.
+bool prefers_panels(const ConvolutionGeometry& g) { return g.in_channels >= 16 && g.out_channels >= 16; }
 
 /// Channels enough to fill several vectors; oneDNN's gradient of the input is better where steps are of one pixel and images small.
 bool prefers_depthwise(const ConvolutionGeometry& g, Direction direction) {
   if (!depthwise::fits(g) || g.groups < 96) return false;
   return direction == Direction::forward || (direction == Direction::backward_data && (g.stride_height > 1 || g.out_width >= 28));
+}
+
+/// Groups of a few channels: more than one, for that is depthwise, and no more than fill the vectors of a block.
+bool prefers_grouped(const ConvolutionGeometry& g) {
+  const int64_t in = g.in_channels / g.groups, out = g.out_channels / g.groups;
+  return std::min(in, out) >= 4 && std::max(in, out) <= 64 && g.kernel_height * g.kernel_width > 1;
 }
 
 bool prefers_direct(const ConvolutionGeometry& g, Direction direction) {
@@ -60,9 +72,11 @@ bool fits_winograd(const ConvolutionGeometry& g) {
 
 Method method_for(const ConvolutionGeometry& g, Direction direction) {
   if (prefers_depthwise(g, direction)) return Method::depthwise;
-  if (g.groups != 1 || g.dilation_height != 1 || g.dilation_width != 1) return Method::library;
+  if (g.dilation_height != 1 || g.dilation_width != 1) return Method::library;
+  if (g.groups != 1) return prefers_grouped(g) && tile_kernels().lanes < 16 ? Method::direct : Method::library;
   // Nobody has measured where oneDNN's AVX-512 kernels become the better ones; below sixteen channels they cannot fill a vector.
   if (tile_kernels().lanes >= 16 && std::min(g.in_channels, g.out_channels) >= 16) return Method::library;
+  if (prefers_product(g, direction)) return Method::product;
   if (prefers_winograd(g)) return Method::winograd;
   if (prefers_direct(g, direction)) return Method::direct;
   return direction == Direction::backward_weight && prefers_panels(g) ? Method::panels : Method::library;

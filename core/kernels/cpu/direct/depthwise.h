@@ -19,8 +19,20 @@ struct DepthwiseSum {
   float* out;
 };
 
+/// A row of results of windows of step one: each the sum over its three columns, left to right, of the sums over their rows. Columns beside the image
+/// count nothing.
+struct DepthwiseRow {
+  int64_t results, width, channels;  ///< pixels of the results' row and of the image's
+  int64_t padding;                   ///< before the first column: 0 to 2
+  const float* rows[3];              ///< those outside of the image are zeros
+  const float* weight;               ///< [place][channel]
+  const float* start;                ///< [channel]; nullptr: zeros
+  float* out;
+};
+
 struct DepthwiseKernels {
   void (*sum)(const DepthwiseSum&);
+  void (*row)(const DepthwiseRow&);
 };
 
 /// Those of the instruction set in use.

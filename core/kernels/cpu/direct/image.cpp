@@ -8,13 +8,14 @@ namespace tessera::cpu::direct {
 namespace {
 
 constexpr int64_t kParallelMultiplications = 1 << 18;  // below this, starting threads costs more than it saves
+constexpr int64_t kVectorChannels = 8;                 // copied without a call
 
-/// body(image row, padded row), both at the first element that the two share.
+/// body(first pixel of an image's row, first element that it has in the padded one).
 template <typename Body>
 void for_each_row(const ConvolutionGeometry& g, Body body) {
   const PaddedImage padded(g);
   for (int64_t h = 0; h < g.in_height; ++h) {
-    body(h * g.in_width * g.in_channels, (h + g.padding_height) * padded.row + g.padding_width * g.in_channels);
+    body(h * g.in_width, (h + g.padding_height) * padded.row + g.padding_width * g.in_channels);
   }
 }
 
@@ -26,14 +27,23 @@ PaddedImage::PaddedImage(const ConvolutionGeometry& g)
       row(width * g.in_channels),
       elements(height * row) {}
 
-void put_into_padding(const ConvolutionGeometry& g, const float* image, float* padded) {
-  const size_t row_bytes = static_cast<size_t>(g.in_width * g.in_channels) * sizeof(float);
-  for_each_row(g, [&](int64_t from, int64_t to) { std::memcpy(padded + to, image + from, row_bytes); });
+void put_into_padding(const ConvolutionGeometry& g, const float* image, int64_t pixel_step, float* padded) {
+  for_each_row(g, [&](int64_t pixel, int64_t to) { copy_pixels(g.in_width, g.in_channels, image + pixel * pixel_step, pixel_step, padded + to, g.in_channels); });
 }
 
-void take_from_padding(const ConvolutionGeometry& g, const float* padded, float* image) {
-  const size_t row_bytes = static_cast<size_t>(g.in_width * g.in_channels) * sizeof(float);
-  for_each_row(g, [&](int64_t to, int64_t from) { std::memcpy(image + to, padded + from, row_bytes); });
+void take_from_padding(const ConvolutionGeometry& g, const float* padded, float* image, int64_t pixel_step) {
+  for_each_row(g, [&](int64_t pixel, int64_t from) { copy_pixels(g.in_width, g.in_channels, padded + from, g.in_channels, image + pixel * pixel_step, pixel_step); });
+}
+
+void copy_pixels(int64_t pixels, int64_t channels, const float* from, int64_t from_step, float* to, int64_t to_step) {
+  if (from_step == channels && to_step == channels) {
+    std::memcpy(to, from, static_cast<size_t>(pixels * channels) * sizeof(float));
+  } else if (channels == kVectorChannels) {
+    for (int64_t pixel = 0; pixel < pixels; ++pixel) std::memcpy(to + pixel * to_step, from + pixel * from_step, kVectorChannels * sizeof(float));
+  } else {
+    const size_t bytes = static_cast<size_t>(channels) * sizeof(float);
+    for (int64_t pixel = 0; pixel < pixels; ++pixel) std::memcpy(to + pixel * to_step, from + pixel * from_step, bytes);
+  }
 }
 
 Tensor scratch(int64_t elements) {

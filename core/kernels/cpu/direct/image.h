@@ -23,9 +23,11 @@ inline int64_t result_elements(const ConvolutionGeometry& g) { return g.out_heig
 /// Whether windows reach over an edge, be it the far one alone.
 inline bool is_padded(const ConvolutionGeometry& g) { return PaddedImage(g).elements > image_elements(g); }
 
-/// Copies an image into the middle of a padded one, whose padding stays as it is.
-void put_into_padding(const ConvolutionGeometry& g, const float* image, float* padded);
-void take_from_padding(const ConvolutionGeometry& g, const float* padded, float* image);
+/// Copies an image, whose pixels are `pixel_step` elements apart, into the middle of a padded one, whose padding stays as it is.
+void put_into_padding(const ConvolutionGeometry& g, const float* image, int64_t pixel_step, float* padded);
+void take_from_padding(const ConvolutionGeometry& g, const float* padded, float* image, int64_t pixel_step);
+/// Copies `channels` of every pixel.
+void copy_pixels(int64_t pixels, int64_t channels, const float* from, int64_t from_step, float* to, int64_t to_step);
 
 /// Uninitialised memory for a kernel call.
 Tensor scratch(int64_t elements);

@@ -36,7 +36,8 @@ struct Plan {
   int64_t in_step() const { return in_panels() * panel_step(); }
   int64_t out_step() const { return out_panels() * panel_step(); }
   int64_t weight_panel_step() const { return in_panels() * kWinogradPanel * kWinogradPanel; }
-  int64_t weight_step() const { return out_panels() * weight_panel_step(); }
+  /// A line more, for the same reason: the transform writes all points of a weight one after the other.
+  int64_t weight_step() const { return out_panels() * weight_panel_step() + kWinogradPanel; }
 
   /// A row of points; `in` holds it alone, `out` all of them.
   void multiply(int row_of_points, int64_t tiles, const float* in, float* out) const {

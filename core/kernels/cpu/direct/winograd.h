@@ -55,7 +55,8 @@ struct WinogradWeight {
 /// The way back from the points' sums, in the same order, to dweight[out][in][place]. Sums of gradients of tiles are 4 times what they should be.
 struct WinogradWeightGradient {
   int64_t in, out;
-  const double* sums;
+  const float* only;     ///< sums of the only group of images
+  const double* totals;  ///< over several groups; nullptr where there is one
   int64_t point_step, panel_step;
   float* dweight;
 };

@@ -30,7 +30,8 @@ struct Plan {
   int64_t in_step() const { return in_panels() * panel_step(); }
   int64_t out_step() const { return out_panels() * panel_step(); }
   int64_t sums_panel_step() const { return g.in_channels * kWinogradPanel; }
-  int64_t sums_step() const { return out_panels() * sums_panel_step(); }
+  /// A line more than the panels, so that the points of a weight lie in different places of the cache.
+  int64_t sums_step() const { return out_panels() * sums_panel_step() + kWinogradPanel; }
   /// [point][out panel][in][out within the panel], then the bias' [out].
   int64_t sum_elements() const { return kWinogradPoints * sums_step() + out_panels() * kWinogradPanel; }
 
@@ -92,9 +93,21 @@ struct Plan {
     }
   }
 
-  void finish(const double* totals) const {
-    winograd_kernels().weight_gradient({g.in_channels, g.out_channels, totals, sums_step(), sums_panel_step(), args.dweight});
-    for (int64_t out = 0; args.dbias && out < g.out_channels; ++out) args.dbias[out] = static_cast<float>(totals[kWinogradPoints * sums_step() + out]);
+  /// `only`: sums of the only group; nullptr where there are totals of several.
+  void finish(const float* only, const double* totals) const {
+    winograd_kernels().weight_gradient({g.in_channels, g.out_channels, only, totals, sums_step(), sums_panel_step(), args.dweight});
+    const int64_t bias = kWinogradPoints * sums_step();
+    for (int64_t out = 0; args.dbias && out < g.out_channels; ++out) args.dbias[out] = totals ? static_cast<float>(totals[bias + out]) : only[bias + out];
+  }
+
+  /// Sums of `count` groups from number `first` on, side by side.
+  void groups(int64_t first, int64_t count, int threads, float* scratch, const float* zeros, const Tensor& sums) const {
+    const int64_t in = kPointsOfRow * in_step(), slot = in + kPointsOfRow * out_step();
+    fill_zero(sums);
+    direct::for_each_part(count, threads, [&](int64_t part, int) {
+      float* own = scratch + part * slot;
+      group(first + part, zeros, own, own + in, sums.data<float>() + part * sum_elements());
+    });
   }
 };
 
@@ -110,25 +123,25 @@ void backward_weight(const ConvolutionBackwardWeight& args) {
   const int64_t groups = (grid.rows() + group_rows - 1) / group_rows;
   const int threads = direct::threads_for(groups, grid.rows() * grid.columns * kWinogradPoints * g.in_channels * g.out_channels);
   const int64_t zeros = std::max(g.in_width * g.in_channels, g.out_width * g.out_channels);
-  const int64_t in = kPointsOfRow * plan.in_step(), out = kPointsOfRow * plan.out_step();
-  const Tensor scratch = direct::scratch(zeros + (in + out) * threads), sums = direct::scratch(threads * plan.sum_elements());
+  const int64_t slot = kPointsOfRow * (plan.in_step() + plan.out_step());
+  const Tensor scratch = direct::scratch(zeros + slot * threads), sums = direct::scratch(threads * plan.sum_elements());
+  float* base = scratch.data<float>();
+  std::fill_n(base, zeros, 0.0f);  // channels that are none never reach a result
+  if (groups == 1) {
+    plan.groups(0, 1, 1, base + zeros, base, sums);
+    return plan.finish(sums.data<float>(), nullptr);
+  }
   const Tensor totals = direct::scratch(2 * plan.sum_elements());  // of f64
   double* total = reinterpret_cast<double*>(totals.bytes());
   fill_zero(totals);
-  float* base = scratch.data<float>();
-  std::fill_n(base, zeros, 0.0f);  // channels that are none never reach a result
   for (int64_t first = 0; first < groups; first += threads) {
     const int64_t count = std::min<int64_t>(threads, groups - first);
-    fill_zero(sums);
-    direct::for_each_part(count, threads, [&](int64_t part, int) {
-      float* own = base + zeros + part * (in + out);
-      plan.group(first + part, base, own, own + in, sums.data<float>() + part * plan.sum_elements());
-    });
+    plan.groups(first, count, threads, base + zeros, base, sums);
     for (int64_t part = 0; part < count; ++part) {
       winograd_kernels().add_to(plan.sum_elements(), sums.data<float>() + part * plan.sum_elements(), total);
     }
   }
-  plan.finish(total);
+  plan.finish(nullptr, total);
 }
 
 }  // namespace tessera::cpu::winograd

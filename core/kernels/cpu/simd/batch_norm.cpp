@@ -173,10 +173,10 @@ struct InputGradient {
   Coefficients scale, shift, slope, offset;
 };
 
-template <Mask kMask, bool kResidual>
+template <Mask kMask, bool kResidual, bool kReceived>
 void input_gradient(const BatchNormBackward& args, const InputGradient& k) {
   const float ceiling = args.ceiling;
-  for_wide_rows(args.rows, args.channels, [&](int64_t begin, int64_t count) {
+  const auto run = [&](int64_t begin, int64_t count, const float* received) {
     const float *x = args.x + begin, *dy = args.dy + begin;
     const float* y = kMask == Mask::from_result ? args.y + begin : x;
     float *dx = args.dx + begin, *dresidual = kResidual ? args.dresidual + begin : nullptr;
@@ -184,10 +184,24 @@ void input_gradient(const BatchNormBackward& args, const InputGradient& k) {
 #pragma GCC ivdep
     for (int64_t c = 0; c < count; ++c) {
       const float gradient = before_relu<kMask>(ceiling, dy[c], x[c], y[c], scale[c], shift[c]);
-      dx[c] = gradient * scale[c] + x[c] * slope[c] + offset[c];
+      float value = gradient * scale[c] + x[c] * slope[c] + offset[c];
+      if constexpr (kReceived) value += received[c];
+      dx[c] = value;
       if constexpr (kResidual) dresidual[c] = gradient;
     }
+  };
+  if (!kReceived || args.received_step == args.channels) {
+    return for_wide_rows(args.rows, args.channels, [&](int64_t begin, int64_t count) { run(begin, count, kReceived ? args.received + begin : nullptr); });
+  }
+  parallel_for(args.rows, args.channels, [&](int64_t i) {
+    const int64_t row = args.rows - 1 - i;
+    run(row * args.channels, args.channels, args.received + row * args.received_step);
   });
+}
+
+template <Mask kMask, bool kResidual>
+void input_gradient(const BatchNormBackward& args, const InputGradient& k) {
+  return args.received ? input_gradient<kMask, kResidual, true>(args, k) : input_gradient<kMask, kResidual, false>(args, k);
 }
 
 template <Mask kMask>

@@ -6,7 +6,7 @@ TESSERA_ISA_BEGIN
 namespace {
 
 constexpr int64_t kGroupColumns = 16;  // whose sums stay in registers while the rows go by
-constexpr int64_t kBlockRows = 128;
+constexpr int64_t kBlockRows = 32;  // terms of one f32 chain
 
 /// Sums of `count` neighbouring columns; kWhole: sixteen.
 template <bool kWhole>

@@ -28,8 +28,41 @@ void sum(const DepthwiseSum& args) {
   for (; channel < args.channels; ++channel) sum_channels<float, 1>(args, channel);
 }
 
+/// The weights stay in registers, every pixel is read once, and the three results that it belongs to grow side by side.
+template <typename Value>
+inline void slide(const DepthwiseRow& args, int64_t channel) {
+  Value weight[kDepthwisePlaces];
+#pragma GCC unroll 9
+  for (int place = 0; place < kDepthwisePlaces; ++place) weight[place] = load<Value>(args.weight + place * args.channels + channel);
+  const float *upper = args.rows[0] + channel, *middle = args.rows[1] + channel, *lower = args.rows[2] + channel;
+  float* out = args.out + channel;
+  const Value start = args.start ? load<Value>(args.start + channel) : Value{};
+  Value last = start, next = start;
+  for (int64_t column = 0; column < args.results + 2 - args.padding; ++column) {
+    Value newest = start;
+    if (column < args.width) {
+      const Value a = load<Value>(upper), b = load<Value>(middle), c = load<Value>(lower);
+      upper += args.channels, middle += args.channels, lower += args.channels;
+      last += a * weight[2] + b * weight[5] + c * weight[8];
+      next += a * weight[1] + b * weight[4] + c * weight[7];
+      newest += a * weight[0] + b * weight[3] + c * weight[6];
+    }
+    if (column + args.padding >= 2) {
+      store(out, last);
+      out += args.channels;
+    }
+    last = next, next = newest;
+  }
+}
+
+void row(const DepthwiseRow& args) {
+  int64_t channel = 0;
+  for (; channel + kLanes <= args.channels; channel += kLanes) slide<Vector>(args, channel);
+  for (; channel < args.channels; ++channel) slide<float>(args, channel);
+}
+
 }  // namespace
 
-DepthwiseKernels depthwise_kernels() { return {sum}; }
+DepthwiseKernels depthwise_kernels() { return {sum, row}; }
 
 TESSERA_ISA_END

@@ -140,37 +140,55 @@ void weight(const WinogradWeight& args) {
   }
 }
 
+/// As many as a vector has f32 numbers. (Never handed over by value: without AVX that would be another way of calling.)
+typedef double Doubles __attribute__((vector_size(kLanes * sizeof(double))));
+typedef double UnalignedDoubles __attribute__((vector_size(kLanes * sizeof(double)), aligned(alignof(double)), may_alias));
+
+inline void load_doubles(const double* from, Doubles& to) { to = *reinterpret_cast<const UnalignedDoubles*>(from); }
+inline void load_doubles(const float* from, Doubles& to) { to = __builtin_convertvector(load<Vector>(from), Doubles); }
+
 /// Four points to three places; the points in the middle are twice what they should be.
-inline void take_back(double first, double second, double third, double fourth, double (&places)[3]) {
-  const double sum = 0.5 * (second + third);
+inline void take_back(const Doubles& first, const Doubles& second, const Doubles& third, const Doubles& fourth, Doubles (&places)[3]) {
+  const Doubles sum = 0.5 * (second + third);
   places[0] = first + sum;
   places[1] = 0.5 * (second - third);
   places[2] = sum - fourth;
 }
 
-void weight_gradient(const WinogradWeightGradient& args) {
+/// The windows of kLanes pairs of channels, places kWinogradPanel apart.
+template <typename Sum>
+inline void windows_of(const Sum* points, int64_t point_step, float* windows) {
+  Doubles rows[4][3], places[3];
+  for (int row = 0; row < 4; ++row) {
+    Doubles sums[4];
+    for (int column = 0; column < 4; ++column) load_doubles(points + (4 * row + column) * point_step, sums[column]);
+    take_back(sums[0], sums[1], sums[2], sums[3], rows[row]);
+  }
+  for (int kx = 0; kx < 3; ++kx) {
+    take_back(rows[0][kx], rows[1][kx], rows[2][kx], rows[3][kx], places);
+    for (int ky = 0; ky < 3; ++ky) store(windows + (3 * ky + kx) * kWinogradPanel, __builtin_convertvector(places[ky], Vector));
+  }
+}
+
+template <typename Sum>
+void weight_gradient(const WinogradWeightGradient& args, const Sum* sums) {
   for (int64_t first = 0; first < args.out; first += kWinogradPanel) {
     const int64_t count = args.out - first < kWinogradPanel ? args.out - first : kWinogradPanel;
     for (int64_t in = 0; in < args.in; ++in) {
-      const double* at = args.sums + first / kWinogradPanel * args.panel_step + in * kWinogradPanel;
+      const Sum* at = sums + first / kWinogradPanel * args.panel_step + in * kWinogradPanel;
       float window[9][kWinogradPanel];
-      for (int64_t c = 0; c < kWinogradPanel; ++c) {
-        double rows[4][3], places[3];
-        for (int row = 0; row < 4; ++row) {
-          const double* points = at + 4 * row * args.point_step + c;
-          take_back(points[0], points[args.point_step], points[2 * args.point_step], points[3 * args.point_step], rows[row]);
-        }
-        for (int kx = 0; kx < 3; ++kx) {
-          take_back(rows[0][kx], rows[1][kx], rows[2][kx], rows[3][kx], places);
-          for (int ky = 0; ky < 3; ++ky) window[3 * ky + kx][c] = static_cast<float>(places[ky]);
-        }
-      }
+      for (int64_t c = 0; c < kWinogradPanel; c += kLanes) windows_of(at + c, args.point_step, &window[0][c]);
       for (int64_t c = 0; c < count; ++c) {
         float* to = args.dweight + ((first + c) * args.in + in) * 9;
         for (int place = 0; place < 9; ++place) to[place] = window[place][c];
       }
     }
   }
+}
+
+void weight_gradient(const WinogradWeightGradient& args) {
+  if (args.totals) return weight_gradient(args, args.totals);
+  weight_gradient(args, args.only);
 }
 
 void add_to(int64_t elements, const float* terms, double* sums) {

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/kernels/cpu/direct/pointwise.h"
+
+#include <algorithm>
+
+#include "core/kernels/cpu/direct/image.h"
+#include "core/kernels/cpu/direct/tile.h"
+#include "core/kernels/cpu/onednn/onednn.h"
+#include "core/kernels/kernels.h"
+
+namespace tessera::cpu::pointwise {
+namespace {
+
+constexpr int64_t kSegmentPixels = 1024;  // terms of one f32 chain
+
+/// The pixels that the windows see, one behind the other.
+Tensor seen_pixels(const ConvolutionGeometry& g, const float* x) {
+  const Tensor seen = direct::scratch(g.batch * g.out_height * g.out_width * g.in_channels);
+  float* to = seen.data<float>();
+  for (int64_t image = 0; image < g.batch; ++image) {
+    for (int64_t row = 0; row < g.out_height; ++row, to += g.out_width * g.in_channels) {
+      const float* from = x + (image * g.in_height + row * g.stride_height) * g.in_width * g.in_channels;
+      direct::copy_pixels(g.out_width, g.in_channels, from, g.stride_width * g.in_channels, to, g.in_channels);
+    }
+  }
+  return seen;
+}
+
+}  // namespace
+
+bool fits(const ConvolutionGeometry& g) { return g.kernel_height == 1 && g.kernel_width == 1 && g.padding_height == 0 && g.padding_width == 0 && g.groups == 1; }
+
+void backward_weight(const ConvolutionBackwardWeight& args) {
+  const ConvolutionGeometry& g = args.geometry;
+  const bool all = g.out_height == g.in_height && g.out_width == g.in_width;
+  const Tensor seen = all ? Tensor() : seen_pixels(g, args.x);
+  const int64_t pixels = g.batch * g.out_height * g.out_width;
+  const float* x = all ? args.x : seen.data<float>();
+  const Pieces segments(pixels, kSegmentPixels);
+  if (segments.count == 0) std::fill_n(args.dweight, g.out_channels * g.in_channels, 0.0f);
+  for (int64_t segment = 0; segment < segments.count; ++segment) {
+    const int64_t first = segments.begin(segment);
+    onednn::matmul({g.out_channels, g.in_channels, segments.size(segment), true, false, args.dy + first * g.out_channels, x + first * g.in_channels,
+                    args.dweight, nullptr, segment > 0});
+  }
+  if (args.dbias) kernels_for(Device::cpu).matmul.column_sums({pixels, g.out_channels, args.dy, args.dbias});
+}
+
+}  // namespace tessera::cpu::pointwise
