@@ -3,6 +3,7 @@
 
 #include <cstdint>
 
+#include "core/kernels/elementwise.h"
 #include "core/tensor/shape.h"
 
 namespace tessera {
@@ -42,11 +43,32 @@ struct ColumnSums {
   float* sums;
 };
 
+/// What a linear layer does behind its product [rows, columns], in one pass: z = product + bias, y = op(z).
+struct BiasActivation {
+  int64_t rows, columns;
+  UnaryOp op;
+  const float* bias;  ///< [columns]
+  float* z;           ///< in: the product
+  float* y;           ///< may be z, where the derivative is computed from y
+};
+
+/// dz from dy, and the gradient of the bias, its column sums, in one pass; summed as ColumnSums.
+struct BiasActivationBackward {
+  int64_t rows, columns;
+  UnaryOp op;
+  const float* saved;  ///< z or y: derivative_needs_input
+  const float* dy;
+  float* dz;
+  float* dbias;  ///< [columns]
+};
+
 struct MatmulKernels {
   void (*matmul)(const Matmul&);
   void (*batched_matmul)(const BatchedMatmul&);  ///< nothing is empty
   void (*add_bias)(int64_t rows, int64_t columns, const float* bias, float* out);  ///< out[rows, columns] += bias[columns]
   void (*column_sums)(const ColumnSums&);
+  void (*bias_activation)(const BiasActivation&);
+  void (*bias_activation_backward)(const BiasActivationBackward&);
 };
 
 }  // namespace tessera

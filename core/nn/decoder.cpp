@@ -53,7 +53,7 @@ ops::LossSum Decoder::loss(const Tensor& ids, const Tensor& targets, const Tenso
 
 Variable Decoder::logits(const Variable& hidden, const ForwardContext& context) const {
   const Shape& shape = hidden.shape();
-  return checked(ops::reshape(ops::linear(rows_of(hidden), output_weight().factor(context.precision()), {}, context.precision()), {shape[0], shape[1], vocabulary()}), context);
+  return checked(ops::reshape(ops::linear(rows_of(hidden), output_weight().factor(context.precision()), {}, {.precision = context.precision()}), {shape[0], shape[1], vocabulary()}), context);
 }
 
 Variable Decoder::forward(const Variable& x, ForwardContext& context) {

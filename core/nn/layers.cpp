@@ -15,7 +15,7 @@ Linear::Linear(int64_t in_features, int64_t out_features)
       bias_(add_parameter("bias", {out_features}, Initialiser::fan_in_uniform(in_features))) {}
 
 Variable Linear::forward(const Variable& x, ForwardContext& context) {
-  return ops::linear(x, weight_.factor(context.precision()), bias_.variable(), context.precision());
+  return ops::linear(x, weight_.factor(context.precision()), bias_.variable(), {.precision = context.precision()});
 }
 
 namespace {

@@ -67,7 +67,7 @@ Tensor MaskedLanguageModel::likeliest(const Variable& features, const Tensor& ta
   const autograd::NoGrad no_grad;
   check_targets(targets, features.shape());
   const Places places = predicted_places(targets);
-  const Tensor logits = ops::linear(transform(rows_at(places, features), context), output_weight().factor(context.precision()), output_bias().variable(), context.precision()).value();
+  const Tensor logits = ops::linear(transform(rows_at(places, features), context), output_weight().factor(context.precision()), output_bias().variable(), {.precision = context.precision()}).value();
   Tensor ids = Tensor::empty(targets.shape(), DType::i64);
   std::fill_n(ids.data<int64_t>(), ids.elements(), -1);
   for (int64_t row = 0; row < places.predicted; ++row) {
@@ -80,7 +80,7 @@ Tensor MaskedLanguageModel::likeliest(const Variable& features, const Tensor& ta
 Variable MaskedLanguageModel::logits(const Variable& features, ForwardContext& context) {
   const Shape shape = features.shape();
   const Variable rows = transform(ops::reshape(features, {-1, shape[2]}), context);
-  const Variable flat = ops::linear(rows, output_weight().factor(context.precision()), output_bias().variable(), context.precision());
+  const Variable flat = ops::linear(rows, output_weight().factor(context.precision()), output_bias().variable(), {.precision = context.precision()});
   return checked(ops::reshape(flat, {shape[0], shape[1], vocabulary()}), context);
 }
 

@@ -11,15 +11,6 @@ namespace {
 using nn::Initialiser;
 using nn::Variable;
 
-/// `layer` over the rows of [.., in], as [.., out].
-template <typename Layer>
-Variable over_rows(const Variable& x, int64_t out, Layer layer) {
-  Shape shape = x.shape();
-  const int64_t in = shape[shape.dims() - 1];
-  shape[shape.dims() - 1] = out;
-  return ops::reshape(layer(ops::reshape(x, {x.value().elements() / in, in})), shape);
-}
-
 }  // namespace
 
 TokenLinear::TokenLinear(int64_t in, int64_t out, Layout layout, float deviation, bool bias)
@@ -27,11 +18,17 @@ TokenLinear::TokenLinear(int64_t in, int64_t out, Layout layout, float deviation
       weight_(add_parameter("weight", layout == Layout::in_out ? Shape{in, out} : Shape{out, in}, Initialiser::normal(deviation))),
       bias_(bias ? &add_parameter("bias", {out}, Initialiser::constant(0.0f)) : nullptr) {}
 
-Variable TokenLinear::forward(const Variable& x, nn::ForwardContext& context) {
-  const ops::Precision precision = context.precision();
-  const Variable weight = weight_.factor(precision), bias = bias_ ? bias_->variable() : Variable();
-  if (layout_ == Layout::out_in) return over_rows(x, weight_.shape[0], [&](const Variable& rows) { return ops::linear(rows, weight, bias, precision); });
-  return over_rows(x, weight_.shape[1], [&](const Variable& rows) { return ops::linear_in_out(rows, weight, bias, precision); });
+Variable TokenLinear::run(const Variable& x, std::optional<UnaryOp> activation, nn::ForwardContext& context) const {
+  const bool in_out = layout_ == Layout::in_out;
+  Shape shape = x.shape();
+  const int64_t in = shape[shape.dims() - 1];
+  shape[shape.dims() - 1] = weight_.shape[in_out ? 1 : 0];
+  const Variable rows = ops::reshape(x, {x.value().elements() / in, in}), bias = bias_ ? bias_->variable() : Variable();
+  return ops::reshape(ops::linear(rows, weight_.factor(context.precision()), bias, {in_out, activation, context.precision()}), shape);
+}
+
+Variable TokenLinear::activated(const Variable& x, UnaryOp activation, nn::ForwardContext& context) const {
+  return checked(run(x, activation, context), context);
 }
 
 TokenEmbedding::TokenEmbedding(int64_t ids, int64_t features, float deviation, std::optional<int64_t> padding)

@@ -8,6 +8,7 @@
 
 #include "core/nn/decoder.h"
 #include "core/nn/layers.h"
+#include "core/kernels/elementwise.h"
 #include "core/ops/attention.h"
 #include "core/ops/normalisation.h"
 
@@ -24,8 +25,12 @@ class TokenLinear final : public nn::Module {
   std::string kind() const override { return layout_ == Layout::in_out ? "Conv1D" : "Linear"; }
   nn::Parameter& weight() { return weight_; }
 
+  /// activation(layer(x)), in fewer passes over memory. Of a layer with bias.
+  nn::Variable activated(const nn::Variable& x, UnaryOp activation, nn::ForwardContext& context) const;
+
  private:
-  nn::Variable forward(const nn::Variable& x, nn::ForwardContext& context) override;
+  nn::Variable forward(const nn::Variable& x, nn::ForwardContext& context) override { return run(x, {}, context); }
+  nn::Variable run(const nn::Variable& x, std::optional<UnaryOp> activation, nn::ForwardContext& context) const;
 
   Layout layout_;
   nn::Parameter& weight_;

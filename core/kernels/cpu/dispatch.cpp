@@ -21,7 +21,8 @@ namespace {
 #define TESSERA_TABLE_OF(isa)                                                                            \
   Kernels {                                                                                              \
     cpu::isa::elementwise_kernels(),                                                                     \
-        {cpu::matmul, cpu::onednn::batched_matmul, cpu::isa::add_bias, cpu::isa::column_sums},           \
+        {cpu::matmul, cpu::onednn::batched_matmul, cpu::isa::add_bias, cpu::isa::column_sums,            \
+         cpu::isa::bias_activation, cpu::isa::bias_activation_backward},                                 \
         cpu::convolution_kernels(), cpu::isa::pooling_kernels(), cpu::isa::loss_kernels(),               \
         cpu::isa::normalisation_kernels(), cpu::isa::optimizer_kernels(), cpu::isa::summation_kernels(), \
         cpu::isa::softmax_kernels(), cpu::isa::embedding_kernels(), cpu::isa::arithmetic_kernels(),      \

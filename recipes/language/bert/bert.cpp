@@ -2,7 +2,6 @@
 #include "recipes/language/bert/bert.h"
 
 #include "core/base/error.h"
-#include "core/ops/activation.h"
 #include "recipes/fit.h"
 #include "recipes/language/bert/encoder.h"
 #include "recipes/language/fit.h"
@@ -44,7 +43,7 @@ class BertForPretraining final : public nn::MaskedLanguageModel {
   Variable relations(const Variable& features, ForwardContext& context) override { return relation_(bert_.pooled(features, context), context); }
 
  private:
-  Variable transform(const Variable& rows, ForwardContext& context) override { return norm_(ops::gelu(dense_(rows, context)), context); }
+  Variable transform(const Variable& rows, ForwardContext& context) override { return norm_(dense_.activated(rows, UnaryOp::gelu, context), context); }
   nn::Parameter& output_weight() const override { return bert_.word_weight(); }
   nn::Parameter& output_bias() const override { return bias_.bias(); }
 

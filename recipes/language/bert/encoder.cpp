@@ -2,7 +2,6 @@
 #include "recipes/language/bert/encoder.h"
 
 #include "core/base/error.h"
-#include "core/ops/activation.h"
 #include "core/ops/arithmetic.h"
 #include "core/ops/view.h"
 
@@ -84,7 +83,7 @@ Variable BertLayer::attend(const Variable& x, const Tensor& lengths, ForwardCont
 
 Variable BertLayer::pass(const Variable& x, const Tensor& lengths, ForwardContext& context) {
   const Variable attended = attention_norm_.of_sum(attend(x, lengths, context), x, context).normalised;
-  const Variable thought = output_dropout_(output_(ops::gelu(intermediate_(attended, context)), context), context);
+  const Variable thought = output_dropout_(output_(intermediate_.activated(attended, UnaryOp::gelu, context), context), context);
   return output_norm_.of_sum(thought, attended, context).normalised;
 }
 
@@ -101,7 +100,7 @@ Variable BertEncoder::run(const nn::TextInput& input, ForwardContext& context) {
 
 Variable BertEncoder::pooled(const Variable& features, ForwardContext& context) {
   const Variable first = ops::reshape(ops::slice(features, 1, 0, 1), {features.shape()[0], features.shape()[2]});
-  return ops::tanh((*pooler_)(first, context));
+  return pooler_->activated(first, UnaryOp::tanh, context);
 }
 
 }  // namespace tessera::recipes

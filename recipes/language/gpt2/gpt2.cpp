@@ -5,7 +5,6 @@
 #include <vector>
 
 #include "core/nn/normalisation.h"
-#include "core/ops/activation.h"
 #include "core/ops/arithmetic.h"
 #include "core/ops/attention.h"
 #include "core/ops/view.h"
@@ -68,7 +67,7 @@ class Gpt2Mlp final : public nn::Module {
 
  private:
   Variable forward(const Variable& x, ForwardContext& context) override {
-    return dropout_(c_proj_(ops::gelu_tanh(c_fc_(x, context)), context), context);
+    return dropout_(c_proj_(c_fc_.activated(x, UnaryOp::gelu_tanh, context), context), context);
   }
 
   TokenLinear &c_fc_, &c_proj_;

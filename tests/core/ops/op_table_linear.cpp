@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <cmath>
+
+#include "core/base/error.h"
 #include "core/ops/embedding.h"
 #include "core/ops/linear.h"
 #include "tests/core/ops/op_table.h"
@@ -8,10 +11,18 @@ namespace {
 
 using autograd::Variable;
 
-OpRow linear_row(int64_t rows, int64_t in_features, int64_t out_features, bool in_out = false) {
-  return {(in_out ? "linear_in_out " : "linear ") + Shape{rows, in_features, out_features}.text(),
+double activated(double x, const std::optional<UnaryOp>& activation) {
+  if (!activation) return x;
+  if (*activation == UnaryOp::tanh) return std::tanh(x);
+  TESSERA_ASSERT(*activation == UnaryOp::gelu, "an activation without a reference");
+  return 0.5 * x * (1.0 + std::erf(x / std::sqrt(2.0)));
+}
+
+OpRow linear_row(int64_t rows, int64_t in_features, int64_t out_features, bool in_out = false, std::optional<UnaryOp> activation = {}) {
+  const std::string name = std::string("linear") + (in_out ? "_in_out " : " ") + (!activation ? "" : *activation == UnaryOp::gelu ? "gelu " : "tanh ");
+  return {name + Shape{rows, in_features, out_features}.text(),
           {{{rows, in_features}}, {in_out ? Shape{in_features, out_features} : Shape{out_features, in_features}}, {{out_features}}},
-          [=](const std::vector<Variable>& in) { return in_out ? ops::linear_in_out(in[0], in[1], in[2]) : ops::linear(in[0], in[1], in[2]); },
+          [=](const std::vector<Variable>& in) { return ops::linear(in[0], in[1], in[2], {.in_out = in_out, .activation = activation}); },
           [=](const std::vector<Numbers>& in) {
             Numbers y;
             for (int64_t r = 0; r < rows; ++r)
@@ -19,7 +30,7 @@ OpRow linear_row(int64_t rows, int64_t in_features, int64_t out_features, bool i
                 double sum = in[2][static_cast<size_t>(o)];
                 for (int64_t i = 0; i < in_features; ++i)
                   sum += in[0][static_cast<size_t>(r * in_features + i)] * in[1][static_cast<size_t>(in_out ? i * out_features + o : o * in_features + i)];
-                y.push_back(sum);
+                y.push_back(activated(sum, activation));
               }
             return y;
           }};
@@ -51,6 +62,8 @@ std::vector<OpRow> linear_rows() {
   for (const Shape& s : {Shape{1, 1, 1}, Shape{5, 7, 3}, Shape{64, 120, 84}, Shape{3, 1, 9}, Shape{0, 4, 3}, Shape{8, 8, 8}, Shape{1, 33, 17}, Shape{13, 9, 70}}) {
     rows.push_back(linear_row(s[0], s[1], s[2]));
     rows.push_back(linear_row(s[0], s[1], s[2], true));
+    rows.push_back(linear_row(s[0], s[1], s[2], true, UnaryOp::gelu));
+    rows.push_back(linear_row(s[0], s[1], s[2], false, UnaryOp::tanh));
   }
   rows.push_back(embedding_row({2, 9}, 11, 7));
   rows.push_back(embedding_row({3, 1, 5}, 64, 33));

@@ -114,7 +114,7 @@ void expect_rounded_factors(std::vector<Tensor> inputs, const Shape& out, Op op)
 
 struct LinearOp {
   static constexpr bool rounds_both = false;
-  Variable operator()(const std::vector<Variable>& v, Precision precision) const { return ops::linear(v[0], v[1], v[2], precision); }
+  Variable operator()(const std::vector<Variable>& v, Precision precision) const { return ops::linear(v[0], v[1], v[2], {.precision = precision}); }
 };
 
 struct MatmulOp {

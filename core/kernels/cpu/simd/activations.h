@@ -73,5 +73,21 @@ struct Softplus {
   }
 };
 
+/// body(functor) for the functor of `op`.
+template <typename Body>
+inline void with_functor(UnaryOp op, Body body) {
+  switch (op) {
+    case UnaryOp::relu: return body(Relu());
+    case UnaryOp::tanh: return body(Tanh());
+    case UnaryOp::sigmoid: return body(Sigmoid());
+    case UnaryOp::leaky_relu: return body(LeakyRelu());
+    case UnaryOp::relu6: return body(Relu6());
+    case UnaryOp::gelu: return body(Gelu());
+    case UnaryOp::gelu_tanh: return body(GeluTanh());
+    case UnaryOp::silu: return body(Silu());
+    case UnaryOp::softplus: return body(Softplus());
+  }
+}
+
 }  // namespace
 TESSERA_ISA_END

@@ -32,22 +32,6 @@ void backward(const UnaryBackward& args) {
   });
 }
 
-/// body(functor) for the functor of `op`.
-template <typename Body>
-void with_functor(UnaryOp op, Body body) {
-  switch (op) {
-    case UnaryOp::relu: return body(Relu());
-    case UnaryOp::tanh: return body(Tanh());
-    case UnaryOp::sigmoid: return body(Sigmoid());
-    case UnaryOp::leaky_relu: return body(LeakyRelu());
-    case UnaryOp::relu6: return body(Relu6());
-    case UnaryOp::gelu: return body(Gelu());
-    case UnaryOp::gelu_tanh: return body(GeluTanh());
-    case UnaryOp::silu: return body(Silu());
-    case UnaryOp::softplus: return body(Softplus());
-  }
-}
-
 void unary_forward(UnaryOp op, const UnaryForward& args) {
   with_functor(op, [&](auto functor) { forward<decltype(functor)>(args); });
 }

@@ -7,7 +7,7 @@
 #include "core/kernels/cpu/direct/winograd.h"
 #include "core/kernels/kernels.h"
 
-/// Declares it; isa is baseline, avx2 or avx512. column_sums and add_bias are members of a table that is made elsewhere.
+/// Declares it; isa is baseline, avx2 or avx512. The functions at the end are members of a table that is made elsewhere.
 #define TESSERA_DECLARE_ISA(isa)                                               \
   namespace tessera::cpu::isa {                                                \
   ElementwiseKernels elementwise_kernels();                                    \
@@ -30,4 +30,6 @@
   DepthwiseKernels depthwise_kernels();                                        \
   void add_bias(int64_t rows, int64_t columns, const float* bias, float* out); \
   void column_sums(const ColumnSums&);                                         \
+  void bias_activation(const BiasActivation&);                                 \
+  void bias_activation_backward(const BiasActivationBackward&);                \
   }
