@@ -84,6 +84,15 @@ void check_mixing(const config::Recipe& recipe, const ClassificationConfig& sett
               fmt::format("set batch.micro_samples to 2 or more, or task.{} to 0", key));
 }
 
+/// Classes for tasks of classes, numbers for numbers.
+void check_targets(const config::Recipe& recipe, const data::Dataset& dataset) {
+  const bool numbers = recipe.task.kind == "regression";
+  if (!numbers && recipe.task.kind != "classification") return;
+  if (numbers != dataset.classes().has_value()) return;
+  throw Error(ErrorKind::usage, fmt::format("task {} takes data with {}, but the targets are {}", recipe.task.kind, numbers ? "scores" : "classes", numbers ? "classes" : "scores"),
+              recipe.task.node.origin().text(), fmt::format("take task {}, or other data", numbers ? "classification" : "regression"));
+}
+
 }  // namespace
 
 config::KindRegistry make_registry() {
@@ -108,11 +117,11 @@ config::KindRegistry make_registry() {
 }
 
 std::unique_ptr<Task> make_task(const config::Recipe& recipe) {
-  if (recipe.task.kind == "regression") return std::make_unique<Regression>(model_table().make(recipe.model));
   if (recipe.task.kind == "language_modelling") return std::make_unique<LanguageModelling>(model_table().make(recipe.model));
   if (recipe.task.kind == "masked_language_modelling") {
     return std::make_unique<MaskedLanguageModelling>(model_table().make(recipe.model), config::read_kind<MaskedLanguageModellingConfig>(recipe.task));
   }
+  if (recipe.task.kind == "regression") return std::make_unique<Regression>(model_table().make(recipe.model));
   TESSERA_ASSERT(recipe.task.kind == "classification", "task kind '" + recipe.task.kind + "' is registered but not made");
   const auto settings = config::read_kind<ClassificationConfig>(recipe.task);
   check_class_weights(recipe, settings);
@@ -146,6 +155,9 @@ std::shared_ptr<const text::Tokenizer> make_tokenizer(const config::DataBlock& b
   throw Error(ErrorKind::usage, "data of kind " + block.kind + " is no text", block.node.origin().text(), "take data of kind tokens or text");
 }
 
-void check_data_fits(const config::Recipe& recipe, const data::Dataset& dataset) { model_table().check(recipe.model, dataset); }
+void check_data_fits(const config::Recipe& recipe, const data::Dataset& dataset) {
+  check_targets(recipe, dataset);
+  model_table().check(recipe.model, dataset);
+}
 
 }  // namespace tessera::recipes

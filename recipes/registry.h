@@ -30,7 +30,7 @@ std::shared_ptr<const data::Dataset> open_dataset(const config::DataBlock& block
 /// What the data's token ids stand for. Throws Error(usage) for data that is no text.
 std::shared_ptr<const text::Tokenizer> make_tokenizer(const config::DataBlock& block);
 
-/// Throws Error(usage) that names key and fix where samples do not have the shape that the model takes, or have more classes.
+/// Throws Error(usage) that names key and fix where samples do not have the shape that the model takes or targets that the task takes, or have more classes.
 void check_data_fits(const config::Recipe& recipe, const data::Dataset& dataset);
 
 }  // namespace tessera::recipes

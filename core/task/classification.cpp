@@ -2,7 +2,6 @@
 #include "core/task/classification.h"
 
 #include "core/base/error.h"
-#include "core/nn/text_scorer.h"
 #include "core/ops/arithmetic.h"
 #include "core/task/outputs.h"
 

@@ -8,17 +8,27 @@
 
 namespace tessera::recipes {
 
-void check_tokens(const config::KindBlock& model, int64_t vocabulary, int64_t context, const data::Dataset& dataset) {
-  const data::Field& inputs = dataset.fields().front();
+namespace {
+
+void check_windows(const config::KindBlock& model, int64_t vocabulary, int64_t context, const data::Field& inputs, int64_t ids, const std::string& fitting) {
   if (inputs.dtype != DType::i64 || inputs.shape.dims() != 1) {
     throw Error(ErrorKind::usage, fmt::format("{} takes windows of tokens, but a sample of the data is {} {}", model.kind, name_of(inputs.dtype), inputs.shape.text()),
-                model.node.origin().text(), "take data of kind tokens or text, for bert masked_text, or another model");
+                model.node.origin().text(), "take data of kind " + fitting + ", or another model");
   }
   if (context < inputs.shape[0]) {
     does_not_fit(model, "context", context, fmt::format("data.context is {} tokens", inputs.shape[0]), inputs.shape[0]);
   }
-  const int64_t ids = dataset.classes().value_or(0);
   if (vocabulary < ids) does_not_fit(model, "vocabulary", vocabulary, fmt::format("the data's vocabulary has {} tokens", ids), ids);
+}
+
+}  // namespace
+
+void check_tokens(const config::KindBlock& model, int64_t vocabulary, int64_t context, const data::Dataset& dataset) {
+  check_windows(model, vocabulary, context, dataset.fields().front(), dataset.classes().value_or(0), "tokens or text, for bert masked_text");
+}
+
+void check_texts(const config::KindBlock& model, int64_t vocabulary, int64_t context, const data::Dataset& dataset) {
+  check_windows(model, vocabulary, context, dataset.fields().front(), dataset.vocabulary().value_or(0), "text_table");
 }
 
 void check_heads(int64_t width, int64_t heads) {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "recipes/language/bert/bert.h"
 
+#include <fmt/format.h>
+
 #include "core/base/error.h"
 #include "recipes/fit.h"
 #include "recipes/language/bert/encoder.h"
@@ -75,6 +77,9 @@ class BertForScores final : public nn::TextScorer {
 
 void check_bert_data(const BertConfig& config, const config::KindBlock& model, const data::Dataset& dataset) {
   if (config.head == "pretraining") return check_tokens(model, config.vocabulary, config.context, dataset);
+  check_texts(model, config.vocabulary, config.context, dataset);
+  const int64_t classes = dataset.classes().value_or(1);
+  if (config.outputs < classes) does_not_fit(model, "outputs", config.outputs, fmt::format("the data has {} classes", classes), classes);
 }
 
 }  // namespace
