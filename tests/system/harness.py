@@ -6,6 +6,7 @@ import copy
 import json
 import os
 import pathlib
+import random
 import shutil
 import signal
 import subprocess
@@ -19,6 +20,7 @@ import datasets
 
 DONE, OTHER, USAGE, DATA, STOPPED = 0, 1, 2, 3, 75
 CLIP_NORM = 0.1
+ATTEMPTS = 40  # to kill a run that has not ended, or one that saves
 PATIENCE_S = 120  # for anything to happen; far more than it takes, since machines are noisy
 
 
@@ -242,9 +244,37 @@ class SystemCase(unittest.TestCase):
 
     def metrics(self, out, kind=None):
         """The rows of metrics.jsonl without what may differ between runs: times and shares."""
-        varying = {"samples_per_s", "step_ms", "data_wait_share", "communication_hidden_share", "tokens_per_s", "mfu"}
+        varying = {"samples_per_s", "step_ms", "data_wait_share", "communication_hidden_share", "tokens_per_s", "predictions_per_s", "mfu"}
         rows = [json.loads(line) for line in (self.out(out) / "metrics.jsonl").read_text().splitlines()]
         return [{key: value for key, value in row.items() if key not in varying} for row in rows if kind in (None, row["kind"])]
+
+    def killed(self, recipe, out, ranks, victim, moment, *settings):
+        """Starts a run and kills one rank when moment(job) returns; whether the run died of it."""
+        job = self.start("train", recipe, "--out", self.out(out), "--resume", "none", *settings, ranks=ranks)
+        pids = job.until_all_ranks(ranks)
+        moment(job)
+        send(pids[victim], signal.SIGKILL)
+        return job.wait().status != DONE
+
+    def survive_kills(self, recipe, runs, settings=(), resumed=()):
+        """Runs that each lose a rank at a random moment, the first its rank 0, and end on another number of ranks (and with settings `resumed`), with the weights and the log
+        of a run that was never disturbed."""
+        source, start = random.Random(), time.monotonic()
+        calm_weights = self.train(recipe, "undisturbed", *settings, ranks=2)
+        calm_s, calm_rows = time.monotonic() - start, self.metrics("undisturbed")
+        for number in range(runs):
+            before, after = source.sample((1, 2, 3, 4), 2)
+            victim, out = 0 if number == 0 else source.randrange(before), f"run_{number}"
+            for _ in range(ATTEMPTS):
+                delay_s = source.uniform(0, calm_s)
+                if self.killed(recipe, out, before, victim, lambda job: time.sleep(delay_s), *settings):
+                    break
+            else:
+                self.fail("every run ended before it was killed")
+            with self.subTest(ranks=before, victim=victim, delay_s=delay_s, resumed_on=after):
+                self.assertEqual(self.train(recipe, out, *settings, *resumed, ranks=after), calm_weights)
+                self.assertEqual(self.metrics(out), calm_rows)
+                print(f"\n  rank {victim} of {before} killed {delay_s:.2f} s after the start, resumed on {after}", end=" ", flush=True)
 
     def checkpoints(self, out):
         return sorted(path.name for path in (self.out(out) / "checkpoints").iterdir())

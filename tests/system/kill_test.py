@@ -5,13 +5,11 @@ one that was never disturbed, and every step is logged once, with the same numbe
 
 import os
 import random
-import signal
 import time
 
 import harness
 
 RUNS, LONG_RUNS = 3, 20
-ATTEMPTS = 40  # to hit a save, or a run that has not ended
 
 
 def names_in(folder):
@@ -30,22 +28,11 @@ class Kill(harness.SystemCase):
     def setUp(self):
         super().setUp()
         self.job_recipe = self.recipe({"train": {"steps": 120}, "checkpoint": {"every_steps": 2}, "evaluate": {"every_steps": 40}})
-        start = time.monotonic()
         self.calm_weights = self.train(self.job_recipe, "calm", ranks=2)
-        self.calm_s = time.monotonic() - start
         self.calm_rows = self.metrics("calm")
 
     def runs(self):
         return LONG_RUNS if harness.Settings.long else RUNS
-
-    def killed(self, out, ranks, victim, moment):
-        """Starts a run and kills one rank when moment(job) returns; whether the run died of it."""
-        job = self.start("train", self.job_recipe, "--out", self.out(out), "--resume", "none", ranks=ranks)
-        pids = job.until_all_ranks(ranks)
-        moment(job)
-        harness.send(pids[victim], signal.SIGKILL)
-        outcome = job.wait()
-        return outcome.status != harness.DONE
 
     def resume_and_compare(self, out, ranks):
         self.assertEqual(self.train(self.job_recipe, out, ranks=ranks), self.calm_weights)
@@ -53,20 +40,7 @@ class Kill(harness.SystemCase):
         self.assertFalse(is_saving(self.out(out) / "checkpoints"), "an unfinished checkpoint was left")
 
     def test_random_rank_at_a_random_moment(self):
-        source = random.Random()
-        for number in range(self.runs()):
-            before, after = source.sample((1, 2, 3, 4), 2)
-            victim = 0 if number == 0 else source.randrange(before)
-            out = f"run_{number}"
-            for _ in range(ATTEMPTS):
-                delay_s = source.uniform(0, self.calm_s)
-                if self.killed(out, before, victim, lambda job: time.sleep(delay_s)):
-                    break
-            else:
-                self.fail("every run ended before it was killed")
-            with self.subTest(ranks=before, victim=victim, delay_s=delay_s, resumed_on=after):
-                self.resume_and_compare(out, after)
-                print(f"\n  rank {victim} of {before} killed {delay_s:.2f} s after the start, resumed on {after}", end=" ", flush=True)
+        self.survive_kills(self.job_recipe, self.runs())
 
     def test_during_a_save(self):
         source = random.Random()
@@ -74,8 +48,8 @@ class Kill(harness.SystemCase):
             before, after = ((2, 3), (3, 1), (1, 2), (4, 2))[number % 4]
             out = f"save_{number}"
             folder = self.out(out) / "checkpoints"
-            for _ in range(ATTEMPTS):
-                self.killed(out, before, source.randrange(before), lambda job: self.wait_for_save(job, folder, source.randrange(1, 20)))
+            for _ in range(harness.ATTEMPTS):
+                self.killed(self.job_recipe, out, before, source.randrange(before), lambda job: self.wait_for_save(job, folder, source.randrange(1, 20)))
                 if is_saving(folder):
                     break
             else:

@@ -3,7 +3,6 @@
 """Text to token shards, a small GPT and a small Llama trained on them by any number of ranks, and text out of them; and bad input on the way."""
 
 import json
-import signal
 import struct
 
 import harness
@@ -60,14 +59,7 @@ class Language(harness.SystemCase):
     def test_killed_and_resumed_on_other_ranks(self):
         recipe = self.language_recipe(MODEL)
         settings = ("--set", "checkpoint.every_steps=3", "--set", "train.steps=60")
-        calm = self.train(recipe, "calm", *settings)
-        for number, (ranks, others) in enumerate(((2, 3), (3, 1), (4, 2))):
-            out = f"killed{number}"
-            job = self.start("train", recipe, "--out", self.out(out), *settings, ranks=ranks)
-            job.until(lambda: (self.out(out) / "checkpoints" / "step_00000006").exists(), "a checkpoint")
-            harness.send(job.ranks()[number % ranks], signal.SIGKILL)
-            self.assertNotEqual(job.wait().status, DONE)
-            self.assertEqual(self.train(recipe, out, *settings, *RECOMPUTED, ranks=others), calm)
+        self.survive_kills(recipe, 10 if harness.Settings.long else 2, settings, RECOMPUTED)
 
     def test_shards(self):
         self.make_shards()

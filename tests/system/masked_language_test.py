@@ -4,7 +4,6 @@
 
 import json
 import random
-import signal
 import struct
 
 import harness
@@ -55,14 +54,7 @@ class MaskedLanguage(harness.SystemCase):
     def test_killed_and_resumed_on_other_ranks(self):
         recipe = self.bert_recipe()
         settings = ("--set", "checkpoint.every_steps=3", "--set", "train.steps=60")
-        calm = self.train(recipe, "calm", *settings)
-        for number, (ranks, others) in enumerate(((2, 3), (3, 1))):
-            out = f"killed{number}"
-            job = self.start("train", recipe, "--out", self.out(out), *settings, ranks=ranks)
-            job.until(lambda: (self.out(out) / "checkpoints" / "step_00000006").exists(), "a checkpoint")
-            harness.send(job.ranks()[number % ranks], signal.SIGKILL)
-            self.assertNotEqual(job.wait().status, DONE)
-            self.assertEqual(self.train(recipe, out, *settings, *RECOMPUTED, ranks=others), calm)
+        self.survive_kills(recipe, 10 if harness.Settings.long else 2, settings, RECOMPUTED)
 
     def test_without_next_sentences(self):
         recipe = self.bert_recipe({"task": {"kind": "masked_language_modelling", "next_sentence": False}, "data": {"next_sentence": False}})
