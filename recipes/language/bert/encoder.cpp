@@ -3,6 +3,7 @@
 
 #include "core/base/error.h"
 #include "core/ops/arithmetic.h"
+#include "core/ops/linears.h"
 #include "core/ops/view.h"
 
 namespace tessera::recipes {
@@ -53,11 +54,26 @@ Variable BertEmbeddings::run(const nn::TextInput& input, ForwardContext& context
   return dropout_(norm_(ops::add(typed, positions_(Variable(places), context)), context), context);
 }
 
+BertProjections::BertProjections(const BertConfig& config) {
+  const std::string names[] = {"query", "key", "value"};
+  for (const std::string& name : names) {
+    weights_.push_back(&add_parameter(name + ".weight", {config.width, config.width}, nn::Initialiser::normal(kBertDeviation)));
+  }
+  for (const std::string& name : names) biases_.push_back(&add_parameter(name + ".bias", {config.width}, nn::Initialiser::constant(0.0f)));
+}
+
+Variable BertProjections::forward(const Variable& x, ForwardContext& context) {
+  std::vector<Variable> weights, biases;
+  for (nn::Parameter* weight : weights_) weights.push_back(weight->factor(context.precision()));
+  for (const nn::Parameter* bias : biases_) biases.push_back(bias->variable());
+  const Shape shape = x.shape();
+  const Variable rows = ops::linears(ops::reshape(x, {shape[0] * shape[1], shape[2]}), weights, biases, context.precision());
+  return ops::reshape(rows, {shape[0], shape[1], 3 * shape[2]});
+}
+
 BertLayer::BertLayer(const BertConfig& config)
     : heads_(config.heads),
-      query_(add("attention.self.query", bert_linear(config.width, config.width))),
-      key_(add("attention.self.key", bert_linear(config.width, config.width))),
-      value_(add("attention.self.value", bert_linear(config.width, config.width))),
+      projections_(add("attention.self", std::make_unique<BertProjections>(config))),
       shares_dropout_(add("attention.self.dropout", bert_dropout(config))),
       attention_output_(add("attention.output.dense", bert_linear(config.width, config.width))),
       attention_norm_(add("attention.output.LayerNorm", bert_norm(config))),
@@ -76,9 +92,8 @@ Variable BertLayer::run(const Variable& x, const Tensor& lengths, ForwardContext
 Variable BertLayer::attend(const Variable& x, const Tensor& lengths, ForwardContext& context) {
   ops::AttentionOptions options = attention_options(shares_dropout_, context);
   options.lengths = lengths;
-  const auto heads_of = [&](TokenLinear& layer) { return split_heads(layer(x, context), heads_); };
-  const Variable queries = heads_of(query_), keys = heads_of(key_), values = heads_of(value_);
-  return attention_dropout_(attention_output_(join_heads(ops::attention(queries, keys, values, options)), context), context);
+  const Variable mixed = ops::self_attention(projections_(x, context), heads_, heads_, options);
+  return attention_dropout_(attention_output_(mixed, context), context);
 }
 
 Variable BertLayer::pass(const Variable& x, const Tensor& lengths, ForwardContext& context) {

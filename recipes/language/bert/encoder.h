@@ -34,6 +34,18 @@ class BertEmbeddings final : public nn::Module {
   nn::Dropout& dropout_;
 };
 
+/// Queries, keys and values of all heads, side by side: [N, T, width] -> [N, T, 3 * width] in one product. The order of its parameters lays the weights one behind the other.
+class BertProjections final : public nn::Module {
+ public:
+  explicit BertProjections(const BertConfig& config);
+  std::string kind() const override { return "Linear"; }
+
+ private:
+  nn::Variable forward(const nn::Variable& x, nn::ForwardContext& context) override;
+
+  std::vector<nn::Parameter*> weights_, biases_;
+};
+
 /// Attention and perceptron, each followed by the norm of its sum with what came in.
 class BertLayer final : public nn::Module {
  public:
@@ -49,7 +61,7 @@ class BertLayer final : public nn::Module {
   nn::Variable attend(const nn::Variable& x, const Tensor& lengths, nn::ForwardContext& context);
 
   int64_t heads_;
-  TokenLinear &query_, &key_, &value_;
+  BertProjections& projections_;
   nn::Dropout& shares_dropout_;
   TokenLinear& attention_output_;
   nn::LayerNorm& attention_norm_;

@@ -4,6 +4,7 @@
 #include "core/base/error.h"
 #include "core/ops/embedding.h"
 #include "core/ops/linear.h"
+#include "core/ops/linears.h"
 #include "tests/core/ops/op_table.h"
 
 namespace tessera::test {
@@ -36,6 +37,19 @@ OpRow linear_row(int64_t rows, int64_t in_features, int64_t out_features, bool i
           }};
 }
 
+/// Two layers side by side are one whose weights lie below each other.
+OpRow linears_row(int64_t rows, int64_t in_features, int64_t first, int64_t second) {
+  const OpRow whole = linear_row(rows, in_features, first + second);
+  return {"linears " + Shape{rows, in_features, first, second}.text(), {{Shape{rows, in_features}}, {Shape{first, in_features}}, {Shape{second, in_features}}, {Shape{first}}, {Shape{second}}},
+          [](const std::vector<Variable>& in) { return ops::linears(in[0], std::vector{in[1], in[2]}, std::vector{in[3], in[4]}); },
+          [=](const std::vector<Numbers>& in) {
+            Numbers weight = in[1], bias = in[3];
+            weight.insert(weight.end(), in[2].begin(), in[2].end());
+            bias.insert(bias.end(), in[4].begin(), in[4].end());
+            return whole.reference({in[0], weight, bias});
+          }};
+}
+
 /// The place-th of ids that repeat and leave some out.
 int64_t id_at(int64_t place, int64_t rows) { return place * place * 5 % rows; }
 
@@ -65,6 +79,8 @@ std::vector<OpRow> linear_rows() {
     rows.push_back(linear_row(s[0], s[1], s[2], true, UnaryOp::gelu));
     rows.push_back(linear_row(s[0], s[1], s[2], false, UnaryOp::tanh));
   }
+  rows.push_back(linears_row(5, 7, 3, 4));
+  rows.push_back(linears_row(1, 16, 16, 1));
   rows.push_back(embedding_row({2, 9}, 11, 7));
   rows.push_back(embedding_row({3, 1, 5}, 64, 33));
   rows.push_back(embedding_row({}, 3, 4));

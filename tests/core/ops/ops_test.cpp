@@ -12,6 +12,7 @@
 #include "core/ops/convolution.h"
 #include "core/ops/embedding.h"
 #include "core/ops/linear.h"
+#include "core/ops/linears.h"
 #include "core/ops/loss.h"
 #include "core/ops/normalisation.h"
 #include "core/ops/pooling.h"
@@ -185,6 +186,43 @@ TEST(Engine, EveryLeafFiresOnceAndUnusedOnesGetZero) {
     autograd::Engine().backward(ops::cross_entropy(z, Tensor::of<int64_t>(target, {1})), leaves);
     EXPECT_EQ(hook.fired, (std::vector<size_t>{1, 0, 2}));
     EXPECT_EQ(unused.data<float>()[0], 0.0f);
+  }
+}
+
+/// Parameters that follow each other in memory, as those of a model do, give the same bits as parameters that do not; also where one of them is fixed.
+TEST(Linears, NeighboursInMemoryChangeNothing) {
+  const Tensor values = Tensor::empty({2 * 4 * 16}), biases = Tensor::empty({2 * 4}), x = Tensor::empty({3, 16});
+  for (const Tensor* tensor : {&values, &biases, &x}) {
+    for (int64_t i = 0; i < tensor->elements(); ++i) tensor->data<float>()[i] = static_cast<float>(i * i % 17) * 0.1f - 0.8f;
+  }
+  const auto gradients_of = [&](bool neighbours, bool second_fixed) {
+    const Tensor flat = Tensor::zeros({160});
+    std::vector<std::shared_ptr<Leaf>> leaves;
+    std::vector<Tensor> gradients;
+    std::vector<Variable> parameters;
+    for (size_t i = 0; i < 4; ++i) {
+      const bool bias = i > 1;
+      const int64_t size = bias ? 4 : 64, begin = (bias ? 128 : 0) + static_cast<int64_t>(i % 2) * size;
+      const Shape shape = bias ? Shape{4} : Shape{4, 16};
+      gradients.push_back(neighbours ? flat.narrow(0, begin, size).reshape(shape) : Tensor::zeros(shape));
+      leaves.push_back(std::make_shared<Leaf>(i, gradients.back()));
+      const Tensor view = (bias ? biases : values).narrow(0, static_cast<int64_t>(i % 2) * size, size).reshape(shape), own = Tensor::empty(shape);
+      copy_into(view, own);
+      parameters.emplace_back(neighbours ? view : own, second_fixed && i % 2 == 1 ? nullptr : leaves.back());
+    }
+    const Variable y = ops::linears(Variable(x), std::vector{parameters[0], parameters[1]}, std::vector{parameters[2], parameters[3]});
+    EXPECT_EQ(y.shape(), (Shape{3, 8}));
+    const std::vector<int64_t> targets = {1, 7, 4};
+    autograd::Engine().backward(ops::cross_entropy(y, Tensor::of<int64_t>(targets, {3})), leaves);
+    std::vector<float> all;
+    for (const Tensor& gradient : gradients) all.insert(all.end(), gradient.data<float>(), gradient.data<float>() + gradient.elements());
+    return all;
+  };
+  for (const bool fixed : {false, true}) {
+    const std::vector<float> gradients = gradients_of(true, fixed);
+    EXPECT_EQ(gradients, gradients_of(false, fixed)) << fixed;
+    EXPECT_NE(gradients[0], 0.0f);
+    EXPECT_EQ(gradients[64] != 0.0f, !fixed);
   }
 }
 
