@@ -61,6 +61,7 @@ std::vector<Way> ways_for(const ConvolutionGeometry& g) {
   if (cpu::depthwise::fits(g)) ways[3].kernels = {cpu::depthwise::forward, cpu::depthwise::backward_data, nullptr};
   if (g.groups == 1) ways[4].kernels.backward_weight = cpu::direct::backward_weight_by_panels;
   if (cpu::pointwise::fits(g)) ways[5].kernels.backward_weight = cpu::pointwise::backward_weight;
+  if (cpu::pointwise::fits(g) && g.stride_height == 1) ways[5].kernels.backward_data = cpu::pointwise::backward_data;
   return ways;
 }
 

@@ -30,6 +30,11 @@ Tensor seen_pixels(const ConvolutionGeometry& g, const float* x) {
 
 bool fits(const ConvolutionGeometry& g) { return g.kernel_height == 1 && g.kernel_width == 1 && g.padding_height == 0 && g.padding_width == 0 && g.groups == 1; }
 
+void backward_data(const ConvolutionBackwardData& args) {
+  const ConvolutionGeometry& g = args.geometry;
+  onednn::matmul({g.batch * g.out_height * g.out_width, g.in_channels, g.out_channels, false, false, args.dy, args.weight, args.dx});
+}
+
 void backward_weight(const ConvolutionBackwardWeight& args) {
   const ConvolutionGeometry& g = args.geometry;
   const bool all = g.out_height == g.in_height && g.out_width == g.in_width;
