@@ -58,7 +58,7 @@ class Language(harness.SystemCase):
 
     def test_killed_and_resumed_on_other_ranks(self):
         recipe = self.language_recipe(MODEL)
-        settings = ("--set", "checkpoint.every_steps=3", "--set", "train.steps=60")
+        settings = ("--set", "checkpoint.every_steps=10", "--set", "evaluate.every_steps=50", "--set", "train.steps=400")
         self.survive_kills(recipe, 10 if harness.Settings.long else 2, settings, RECOMPUTED)
 
     def test_shards(self):
