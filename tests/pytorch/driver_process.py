@@ -6,6 +6,12 @@ import subprocess
 import tempfile
 
 
+def peak_bytes(process):
+    """The largest resident set that a process has had, as the kernel says (VmHWM). `process`: a number, or self."""
+    lines = pathlib.Path(f"/proc/{process}/status").read_text().splitlines()
+    return 1024 * next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:"))
+
+
 class DriverProcess:
     """Use it in a with statement. A subclass may write files to `folder` before it calls start()."""
 

@@ -4,19 +4,21 @@
 import argparse
 import pathlib
 import shutil
+import subprocess
 import sys
 import tempfile
 import time
 
 import torch
+from driver_process import peak_bytes
 from language_models import MODELS
 from ours import Ours
 
 LEARNING_RATE, WEIGHT_DECAY, CLIP_NORM = 1e-3, 0.1, 1.0
 
 
-def recipe(block, task, samples, steps):
-    return {"run": {"seed": 1}, "model": block, "task": task, "batch": {"global_samples": samples, "micro_samples": samples},
+def recipe(block, task, samples, steps, recompute="none"):
+    return {"run": {"seed": 1}, "model": block, "task": task, "memory": {"recompute": recompute}, "batch": {"global_samples": samples, "micro_samples": samples},
             "train": {"steps": steps}, "optimizer": {"kind": "adamw", "learning_rate": LEARNING_RATE, "weight_decay": WEIGHT_DECAY,
                                                     "no_decay_on_norms_and_biases": True, "clip_norm": CLIP_NORM}}
 
@@ -137,6 +139,33 @@ def compare_speed(name, driver, rounds, compiled, clock):
     print(f"{name}: {case.samples} x {case.tokens}, one thread: ours {count / min(mine):.0f} tokens/s, {figures}: {best / min(mine):.2f}x")
 
 
+def peak_of_torch(name, checkpointing):
+    """In a process of its own: prints the peak of three steps, and what there was before there was a model."""
+    case, imported = MODELS[name], peak_bytes("self")
+    model = case.make()
+    if checkpointing:
+        model.gradient_checkpointing_enable()
+    with tempfile.TemporaryDirectory() as folder:
+        data = case.family.speed_data(case.block, case.samples, case.tokens, 1, pathlib.Path(folder))
+    losses_of(model.train(), case.family, [data] * 3)
+    print(peak_bytes("self") - imported, imported)
+
+
+def compare_memory(name, driver):
+    """Peaks of fresh processes, three steps each, with and without recomputing blocks."""
+    case = MODELS[name]
+    for recompute in ("none", "block"):
+        with tempfile.TemporaryDirectory() as folder:
+            data = case.family.speed_data(case.block, case.samples, case.tokens, 1, pathlib.Path(folder))
+            with Ours(driver, recipe(case.block, case.family.speed_task, case.samples, 100, recompute), data, None) as ours:
+                ours.step_times_ms(3)
+                mine = peak_bytes(ours.process.pid)
+        words = [sys.executable, "-B", __file__, "--driver", driver, "--model", name, "--peak-of-torch", recompute]
+        theirs, imported = map(int, subprocess.run(words, capture_output=True, text=True, check=True).stdout.split()[-2:])
+        print(f"{name}: recomputed: {recompute}; peak memory {mine / 1e6:.0f} MB of ours, {(theirs + imported) / 1e6:.0f} MB of PyTorch, {imported / 1e6:.0f} of them before there was "
+              f"a model: {mine / theirs:.2f} of the rest", flush=True)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--driver", required=True)
@@ -146,9 +175,17 @@ def main():
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--clock", choices=["wall", "cpu"], default="wall", help="with --speed: cpu is for busy machines")
     parser.add_argument("--compile", action="store_true", help="with --speed: also torch.compile's figure")
+    parser.add_argument("--memory", action="store_true", help="peak memory of a step instead of numbers")
+    parser.add_argument("--peak-of-torch", choices=["none", "block"], help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     models = arguments.model or ["gpt2_small", "llama_small", "bert_small", "bert_small_scores", "gpt2_124m", "bert_base", "bert_base_scores"]
+    if arguments.peak_of_torch:
+        return peak_of_torch(models[0], arguments.peak_of_torch == "block")
+    if arguments.memory:
+        for name in models:
+            compare_memory(name, arguments.driver)
+        return 0
     if arguments.speed:
         for name in models:
             compare_speed(name, arguments.driver, arguments.rounds, arguments.compile, arguments.clock)

@@ -2,22 +2,16 @@
 """Peak memory of training steps: what the kernel says of a fresh process of either side (VmHWM: the largest resident set), steps, batch and model alike.
 Run by itself it is PyTorch's process."""
 
-import pathlib
 import subprocess
 import sys
 
 import torch
 
 import speed
+from driver_process import peak_bytes
 from models import ARCHITECTURE_CASES, CASES
 
 STEPS = 4
-
-
-def peak_bytes(process):
-    """`process`: a number, or self."""
-    lines = pathlib.Path(f"/proc/{process}/status").read_text().splitlines()
-    return 1024 * next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:"))
 
 
 def compare(name, ours, samples, arguments):
