@@ -124,6 +124,7 @@ MODELS = {
     "gpt2_124m_512": gpt2(2, 512, **GPT2_124M),
     "bert_small": bert(8, 64, **BERT_SMALL),
     "bert_small_scores": bert(8, 64, head="scores", outputs=3, **BERT_SMALL),
-    "bert_base": bert(4, 128, **BERT_BASE),
-    "bert_base_scores": bert(4, 128, head="scores", outputs=2, **BERT_BASE),
+    "bert_base": bert(2, 64, **BERT_BASE),
+    "bert_base_scores": bert(2, 64, head="scores", outputs=2, **BERT_BASE),
+    "bert_base_128": bert(4, 128, **BERT_BASE),
 }
