@@ -45,9 +45,10 @@ class Model:
             self.settings = {"data.root": data, "train.steps": steps or 60, "checkpoint.every_steps": "null"}
         else:
             self.recipe = TOP / "recipes/vision/resnet/resnet50_imagenet.yaml"
-            write_random_imagenet(pathlib.Path(data, "images.safetensors"))
-            self.settings = {"data.kind": "tensors", "data.root": data, "data.train": "images.safetensors", "data.classes": 1000, "train.steps": steps or 6,
-                             "checkpoint.every_s": "null"}
+            write_random_imagenet(pathlib.Path(data, "images.safetensors"), 256)
+            write_random_imagenet(pathlib.Path(data, "few.safetensors"), 2)
+            self.settings = {"data.kind": "tensors", "data.root": data, "data.train": "images.safetensors", "data.validation": "few.safetensors",
+                             "data.classes": 1000, "evaluate.split": "validation", "train.steps": steps or 6, "checkpoint.every_s": "null"}
         self.settings |= {"batch.micro_samples": quantum, "train.epochs": "null", "train.log_every_steps": 1, "evaluate.every_epochs": "null",
                           "schedule.kind": "constant"}
 
@@ -56,7 +57,7 @@ def random_cifar10(count):
     return b"".join(bytes([number % 10]) + os.urandom(3072) for number in range(count))
 
 
-def write_random_imagenet(path, count=256, pixels=224):
+def write_random_imagenet(path, count, pixels=224):
     """A safetensors file."""
     image_bytes = 3 * pixels**2
     header = json.dumps({"inputs": {"dtype": "U8", "shape": [count, 3, pixels, pixels], "data_offsets": [0, count * image_bytes]},
