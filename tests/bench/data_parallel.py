@@ -8,8 +8,8 @@ each run's first (which runs twice).
   weak        2 ranks with one quantum each against 2 runs with one rank and one quantum each, at the same time
   link        2 hosts with 10 Gbit/s between them (network namespaces; needs root): how much of the communication hides behind backward
 
---model mlp is tests/bench/mlp_25m.yaml (25 million parameters, eight quanta a step), resnet20 the CIFAR-10 recipe on random images
-with quanta of --quantum samples (a step has 128 where that is not said otherwise).
+--model mlp is tests/bench/mlp_25m.yaml (25 million parameters, eight quanta a step), resnet20 the CIFAR-10 recipe and resnet50 the ImageNet one on
+random images, with quanta of --quantum samples (a step has 128 and 256 where that is not said otherwise).
 """
 import argparse
 import json
@@ -17,6 +17,7 @@ import os
 import pathlib
 import shutil
 import statistics
+import struct
 import subprocess
 import tempfile
 
@@ -36,16 +37,37 @@ class Model:
             self.quantum = MLP_QUANTUM_SAMPLES
             self.settings = {"train.steps": steps or 4}
             return
-        self.recipe = TOP / "recipes/vision/cifar_resnet/resnet20_cifar10.yaml"
-        for number in range(1, 6):
-            pathlib.Path(data, f"data_batch_{number}.bin").write_bytes(random_images(IMAGES // 5))
-        pathlib.Path(data, "test_batch.bin").write_bytes(random_images(10))
-        self.settings = {"data.root": data, "batch.micro_samples": quantum, "train.epochs": "null", "train.steps": steps or 60,
-                         "train.log_every_steps": 1, "evaluate.every_epochs": "null", "checkpoint.every_steps": "null", "schedule.kind": "constant"}
+        if name == "resnet20":
+            self.recipe = TOP / "recipes/vision/cifar_resnet/resnet20_cifar10.yaml"
+            for number in range(1, 6):
+                pathlib.Path(data, f"data_batch_{number}.bin").write_bytes(random_cifar10(IMAGES // 5))
+            pathlib.Path(data, "test_batch.bin").write_bytes(random_cifar10(10))
+            self.settings = {"data.root": data, "train.steps": steps or 60, "checkpoint.every_steps": "null"}
+        else:
+            self.recipe = TOP / "recipes/vision/resnet/resnet50_imagenet.yaml"
+            write_random_imagenet(pathlib.Path(data, "images.safetensors"), 256)
+            write_random_imagenet(pathlib.Path(data, "few.safetensors"), 2)
+            self.settings = {"data.kind": "tensors", "data.root": data, "data.train": "images.safetensors", "data.validation": "few.safetensors",
+                             "data.classes": 1000, "evaluate.split": "validation", "train.steps": steps or 6, "checkpoint.every_s": "null"}
+        self.settings |= {"batch.micro_samples": quantum, "train.epochs": "null", "train.log_every_steps": 1, "evaluate.every_epochs": "null",
+                          "schedule.kind": "constant"}
 
 
-def random_images(count):
+def random_cifar10(count):
     return b"".join(bytes([number % 10]) + os.urandom(3072) for number in range(count))
+
+
+def write_random_imagenet(path, count, pixels=224):
+    """A safetensors file."""
+    image_bytes = 3 * pixels**2
+    header = json.dumps({"inputs": {"dtype": "U8", "shape": [count, 3, pixels, pixels], "data_offsets": [0, count * image_bytes]},
+                         "targets": {"dtype": "I64", "shape": [count], "data_offsets": [count * image_bytes, count * (image_bytes + 8)]}}).encode()
+    header += b" " * (-len(header) % 8)
+    with path.open("wb") as file:
+        file.write(struct.pack("<Q", len(header)) + header)
+        for _ in range(count):
+            file.write(os.urandom(image_bytes))
+        file.write(b"".join(struct.pack("<q", number % 1000) for number in range(count)))
 
 
 class Run:
@@ -124,10 +146,10 @@ def link(model, rounds):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=["reduction", "scaling", "weak", "link"])
-    parser.add_argument("--model", choices=["mlp", "resnet20"], default="mlp")
+    parser.add_argument("--model", choices=["mlp", "resnet20", "resnet50"], default="mlp")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--quantum", type=int, default=32, metavar="SAMPLES", help="of resnet20 (default 32)")
-    parser.add_argument("--steps", type=int, help="of a run (default: 4 of mlp, 60 of resnet20)")
+    parser.add_argument("--quantum", type=int, default=32, metavar="SAMPLES", help="of the networks (default 32)")
+    parser.add_argument("--steps", type=int, help="of a run (default: 4 of mlp, 60 of resnet20, 6 of resnet50)")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="tessera_bench_data_") as data:
         {"reduction": reduction, "scaling": scaling, "weak": weak, "link": link}[arguments.what](

@@ -11,23 +11,24 @@ batch norms of a few pixels each, f32 itself is further off than any bound. Two 
   each moves all gradients before it by a thousandth. So a gradient is judged by the batch in which it is best, on either side, or where they turn in
   every batch by the root mean square; logits by the median. That finds what is wrong in every batch: a ReLU whose backward is, say.
 
-Each model prints the size of an error that would still pass, in the tensor where it is largest, which is held to a bound, and in the one in the middle."""
+What is bounded besides is the size of an error that would still pass, in the tensor where it is largest. It is measured without the decisions that rounding
+turns: of PyTorch's f32 run there is a second one that holds float64's decisions (decisions.py), ReLUs' and max-pools', whose distance from float64 is rounding's
+alone. What the first one is further off is theirs; each model prints how many they are."""
 
 import torch
 from accuracy import GRADIENT_BOUND, LOGITS_BOUND, RATIO_BOUND, Errors
+from decisions import Decisions
 from models import architectures
 
 PASSES = 5
 # Of the whole gradient's norm; what is smaller is zero but for rounding (a bias before a batch norm), and is measured by the whole.
 NEGLIGIBLE = 1e-10
 WHOLE = "whole gradient"
-# Of an error, relative to its tensor: a wrong formula is further off. Behind 100 layers with closed gates PyTorch's own f32 run is off by a twentieth in the
-# first scales and shifts; what closed gates alone can show, a wrong ReLU, is off by its whole.
-NOTICED, NOTICED_WITH_OPEN_GATES = 0.2, 0.05
+NOTICED = 3e-3  # of an error, relative to its tensor, in every batch: a wrong formula is further off
 
 
 def passes_of(model, weights, batch):
-    """{name: tensor in float64} of one batch: logits, evaluation logits, gradients of the sum of losses."""
+    """{name: tensor} of one batch: logits, evaluation logits, gradients of the sum of losses."""
     architectures.load_weights(model, weights)  # running statistics, too
     dtype = next(model.parameters()).dtype
     inputs, targets = batch
@@ -37,40 +38,47 @@ def passes_of(model, weights, batch):
     logits, loss = architectures.losses_of(model.train()(inputs.to(dtype)), targets)
     loss.backward()
     tensors["logits"] = logits.detach()
-    tensors |= {name: parameter.grad for name, parameter in model.named_parameters()}
-    return {name: tensor.double() for name, tensor in tensors.items()}
+    return tensors | {name: parameter.grad for name, parameter in model.named_parameters()}
 
 
 def passes_of_ours(ours, step):
     evaluation = ours.evaluation_logits(step)
     logits, gradients = ours.forward_backward(step)
-    return {name: tensor.double() for name, tensor in ({"logits in evaluation": evaluation, "logits": logits} | gradients).items()}
+    return {"logits in evaluation": evaluation, "logits": logits} | gradients
 
 
-def relative_to(scale, tensor, reference):
-    return float(torch.linalg.vector_norm(tensor - reference)) / scale
+def distance(tensor, reference):
+    return float(torch.linalg.vector_norm(tensor.double() - reference.double()))
 
 
 def measure(case, ours, weights):
-    """{tensor: Errors}"""
-    errors, models = {}, [case.build_empty().to(dtype) for dtype in (torch.float32, torch.float64)]
+    """({tensor: Errors}, the turned decisions as a text). Rows have a fourth distance: of PyTorch's f32 with float64's decisions from float64."""
+    errors, models, turned, count = {}, [case.build_empty().to(dtype) for dtype in (torch.float32, torch.float64)], 0, 0
     for step, batch in enumerate(ours.batches(PASSES)):
-        mine, f32, f64 = passes_of_ours(ours, step), *(passes_of(model, weights, batch) for model in models)
+        with Decisions() as taken:
+            f64 = passes_of(models[1], weights, batch)
+        with Decisions(taken) as held:
+            rounded = passes_of(models[0], weights, batch)
+        mine, f32 = passes_of_ours(ours, step), passes_of(models[0], weights, batch)
         assert mine.keys() == f64.keys(), mine.keys() ^ f64.keys()
+        turned, count = turned + held.turned, count + held.count
         norms = {name: float(torch.linalg.vector_norm(tensor)) for name, tensor in f64.items()}
         whole = sum(norm**2 for name, norm in norms.items() if not name.startswith("logits"))**0.5
+        squares = [0.0] * 4
         for name, exact in f64.items():
+            pairs = (mine, f64), (f32, f64), (mine, f32), (rounded, f64)
+            distances = [distance(run[name], reference[name]) for run, reference in pairs]
             scale = norms[name] if norms[name] > NEGLIGIBLE * whole else whole
-            row = (relative_to(scale, mine[name], exact), relative_to(scale, f32[name], exact), relative_to(scale, mine[name], f32[name]))
-            errors.setdefault(name, Errors()).rows.append(row)
-        gradients = [torch.cat([run[name].flatten() for name in f64 if not name.startswith("logits")]) for run in (mine, f32, f64)]
-        errors.setdefault(WHOLE, Errors()).add(*gradients)
-    return errors
+            errors.setdefault(name, Errors()).rows.append([value / scale for value in distances])
+            if not name.startswith("logits"):
+                squares = [square + value**2 for square, value in zip(squares, distances)]
+        errors.setdefault(WHOLE, Errors()).rows.append([square**0.5 / whole for square in squares])
+    return errors, f"{turned} of {count}"
 
 
 def share_of_bound(distances, bound):
     """At most 1 where the tensor passes."""
-    mine, theirs, between = distances
+    mine, theirs, between, _ = distances
     return min(between / bound, mine / max(RATIO_BOUND * theirs, 1e-30))
 
 
@@ -81,14 +89,14 @@ def best(error, bound):
 
 
 def line_of(case, text, distances, bound):
-    mine, theirs, between = distances
+    mine, theirs, between, _ = distances
     print(f"{case.name}: {text}: ours-f64 {mine:.1e}, torch-f64 {theirs:.1e}, ours-torch {between:.1e}", flush=True)
     return f"{text}: of {bound:g} from PyTorch, or of {RATIO_BOUND:g} times its distance from float64", share_of_bound(distances, bound), 1
 
 
-def passing_error(distances, bound):
-    """The largest error of a tensor that would pass, if PyTorch's f32 run is as far off as here."""
-    return max(bound, RATIO_BOUND * distances[1])
+def passing_error(distances, bound, decisions):
+    """The largest error of a tensor that would pass, if PyTorch's f32 run is as far off as here: with the decisions that turned, or without."""
+    return max(bound, RATIO_BOUND * distances[1 if decisions else 3])
 
 
 def judged(errors, open_gates):
@@ -111,13 +119,15 @@ def check_files(ours, weights, file):
 
 def compare(case, ours, weights, file, open_gates):
     """Prints what is worst; returns the acceptance lines as (text, value, bound)."""
-    errors = measure(case, ours, check_files(ours, weights, file))
-    whole, kind = errors.pop(WHOLE).rms(), " with open gates" if open_gates else ""
-    print(f"{case.name}{kind}: whole gradient, root mean square over {PASSES} batches: ours-f64 {whole[0]:.1e}, torch-f64 {whole[1]:.1e}", flush=True)
+    errors, turned = measure(case, ours, check_files(ours, weights, file))
+    whole, name = errors.pop(WHOLE).rms(), case.name + (" with open gates" if open_gates else "")
+    print(f"{name}: whole gradient, root mean square over {PASSES} batches: ours-f64 {whole[0]:.1e}, torch-f64 {whole[1]:.1e}")
     tensors = judged(errors, open_gates)
-    passing = sorted((passing_error(*tensor), name) for name, tensor in tensors.items())
-    print(f"{case.name}{kind}: relative size of an error that would pass, in the middle one of {len(passing)} tensors: {passing[len(passing) // 2][0]:.1e}", flush=True)
-    lines = [line_of(case, name + kind, *tensors.pop(name)) for name in ("logits", "logits in evaluation")]
-    worst = max(tensors, key=lambda name: share_of_bound(*tensors[name]))
+    with_decisions, passing = (max((passing_error(*tensor, decisions), key) for key, tensor in tensors.items()) for decisions in (True, False))
+    print(f"{name}: {turned} decisions turn in PyTorch's f32; with them, an error of {with_decisions[0]:.1e} would pass in {with_decisions[1]}, without, "
+          f"{passing_error(*tensors[with_decisions[1]], False):.1e}", flush=True)
+    kind = name.removeprefix(case.name)
+    lines = [line_of(case, key + kind, *tensors.pop(key)) for key in ("logits", "logits in evaluation")]
+    worst = max(tensors, key=lambda key: share_of_bound(*tensors[key]))
     return [*lines, line_of(case, f"worst of {len(tensors)} gradients{kind}: {worst}", *tensors[worst]),
-            (f"relative size of an error that would pass{kind}, in {passing[-1][1]}", passing[-1][0], NOTICED_WITH_OPEN_GATES if open_gates else NOTICED)]
+            (f"relative size of an error that would pass{kind} where no decision turns, in {passing[1]}", passing[0], NOTICED)]
