@@ -8,7 +8,7 @@
 
 #include "core/base/error.h"
 #include "core/base/hash.h"
-#include "core/data/image/sample_random.h"
+#include "core/data/sample_random.h"
 #include "core/data/token_documents.h"
 
 namespace tessera::data {

@@ -6,21 +6,12 @@
 #include "core/base/error.h"
 #include "core/ops/arithmetic.h"
 #include "core/ops/loss.h"
+#include "core/task/outputs.h"
 
 namespace tessera {
 namespace {
 
 enum MaskedMetric : size_t { kLoss, kMaskedLoss, kMaskedPerplexity, kMaskedAccuracy, kNextSentenceLoss, kNextSentenceAccuracy };
-
-nn::TextInput text_input_of(const data::Batch& batch) {
-  const auto field = [&](std::string_view name) { return batch.find(name) ? *batch.find(name) : Tensor(); };
-  nn::TextInput input{batch.at(data::kInputs), field(data::kTokenTypes), field(data::kLengths)};
-  if (batch.skipped.empty() || !input.lengths.defined()) return input;
-  const Tensor lengths = Tensor::empty(input.lengths.shape(), DType::i64);
-  for (int64_t i = 0; i < lengths.elements(); ++i) lengths.data<int64_t>()[i] = std::max<int64_t>(input.lengths.data<int64_t>()[i], 1);  // skipped: 0, but something must be seen
-  input.lengths = lengths;
-  return input;
-}
 
 /// How many tokens of each sample are predicted: f32 [samples].
 Tensor predictions_of(const Tensor& targets) {
@@ -83,7 +74,7 @@ autograd::Variable MaskedLanguageModelling::next_sentence_loss(const autograd::V
 }
 
 MaskedLanguageModelling::Pass MaskedLanguageModelling::run(const data::Batch& batch, nn::ForwardContext& context, Metrics& metrics) {
-  const autograd::Variable features = texts_->features(text_input_of(batch), context);
+  const autograd::Variable features = texts_->features(text_of(batch), context);
   const ops::LinearLoss masked = texts_->loss(features, batch.at(data::kTargets), context);
   const double sum = number_in(masked.loss.sum), weight = masked.loss.weight;
   metrics.add(kMaskedLoss, sum, weight);

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "core/data/image/image.h"
-#include "core/data/image/sample_random.h"
+#include "core/data/sample_random.h"
 
 namespace tessera::config {
 class Fields;
