@@ -5,13 +5,14 @@ each run's first (which runs twice).
 
   reduction   exact against fastest, on 1 and on 2 ranks
   scaling     2 ranks against 1
-  weak        2 ranks with one quantum each against 2 runs with one rank and one quantum each, at the same time
+  weak        2 ranks with --quanta quanta each a step against 2 runs of one rank with as many, at the same time
   link        2 hosts with 10 Gbit/s between them (network namespaces; needs root): how much of the communication hides behind backward
 
 --model mlp is tests/bench/mlp_25m.yaml (25 million parameters, eight quanta a step), resnet20 the CIFAR-10 recipe and resnet50 the ImageNet one on
-random images, with quanta of --quantum samples (a step has 128 and 256 where that is not said otherwise).
+random images, gpt a GPT of 10 million parameters on random letters, with quanta of --quantum samples (a step has 128, 256 and 64 where that is not said otherwise).
 """
 import argparse
+import base64
 import json
 import os
 import pathlib
@@ -30,8 +31,8 @@ MLP_QUANTUM_SAMPLES = 512
 class Model:
     """A recipe and the settings that every run of it has."""
 
-    def __init__(self, name, data, quantum, steps):
-        self.quantum = quantum
+    def __init__(self, name, data, quantum, quanta, steps):
+        self.quantum, self.quanta = quantum, quanta  # samples of a quantum; quanta of a rank and step, where runs are of several sizes
         if name == "mlp":
             self.recipe = TOP / "tests/bench/mlp_25m.yaml"
             self.quantum = MLP_QUANTUM_SAMPLES
@@ -43,6 +44,11 @@ class Model:
                 pathlib.Path(data, f"data_batch_{number}.bin").write_bytes(random_cifar10(IMAGES // 5))
             pathlib.Path(data, "test_batch.bin").write_bytes(random_cifar10(10))
             self.settings = {"data.root": data, "train.steps": steps or 60, "checkpoint.every_steps": "null"}
+        elif name == "gpt":
+            self.recipe = TOP / "recipes/language/gpt2/char_gpt_shakespeare_gpu.yaml"
+            pathlib.Path(data, "text.txt").write_bytes(base64.b64encode(os.urandom(200_000)))
+            self.settings = {"data.root": f"{data}/text.txt", "data.validation_share": 0.005, "model.vocabulary": 65, "train.steps": steps or 8,
+                             "checkpoint.every_steps": "null", "checkpoint.keep_best": "null", "evaluate.every_steps": "null"}
         else:
             self.recipe = TOP / "recipes/vision/resnet/resnet50_imagenet.yaml"
             write_random_imagenet(pathlib.Path(data, "images.safetensors"), 256)
@@ -124,9 +130,9 @@ def scaling(model, rounds):
 def weak(model, rounds):
     """Samples a second over whole runs: a step of two ranks ends with the slower one, so that medians of steps would flatter runs alone."""
     def samples_per_s(ranks, count):
-        quanta = {"batch.micro_samples": model.quantum, "batch.global_samples": ranks * model.quantum}
-        runs = [Run(model, ranks, quanta) for _ in range(count)]
-        return sum(ranks * model.quantum * 1e3 / statistics.fmean(line["step_ms"] for line in run.lines()) for run in runs)
+        samples = ranks * model.quanta * model.quantum
+        runs = [Run(model, ranks, {"batch.micro_samples": model.quantum, "batch.global_samples": samples}) for _ in range(count)]
+        return sum(samples * 1e3 / statistics.fmean(line["step_ms"] for line in run.lines()) for run in runs)
     ratios = []
     for number in range(rounds):
         alone, together = samples_per_s(1, 2), samples_per_s(2, 1)
@@ -146,14 +152,15 @@ def link(model, rounds):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=["reduction", "scaling", "weak", "link"])
-    parser.add_argument("--model", choices=["mlp", "resnet20", "resnet50"], default="mlp")
+    parser.add_argument("--model", choices=["mlp", "resnet20", "resnet50", "gpt"], default="mlp")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--quantum", type=int, default=32, metavar="SAMPLES", help="of the networks (default 32)")
-    parser.add_argument("--steps", type=int, help="of a run (default: 4 of mlp, 60 of resnet20, 6 of resnet50)")
+    parser.add_argument("--quanta", type=int, default=1, help="of weak, a rank and step (default 1)")
+    parser.add_argument("--steps", type=int, help="of a run (default: 4 of mlp, 60 of resnet20, 6 of resnet50, 8 of gpt)")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="tessera_bench_data_") as data:
         {"reduction": reduction, "scaling": scaling, "weak": weak, "link": link}[arguments.what](
-            Model(arguments.model, data, arguments.quantum, arguments.steps), arguments.rounds)
+            Model(arguments.model, data, arguments.quantum, arguments.quanta, arguments.steps), arguments.rounds)
 
 
 if __name__ == "__main__":
