@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "core/base/error.h"
 #include "recipes/fit.h"
 #include "recipes/language/bert/encoder.h"
@@ -78,6 +80,11 @@ class BertForScores final : public nn::TextScorer {
 void check_bert_data(const BertConfig& config, const config::KindBlock& model, const data::Dataset& dataset) {
   if (config.head == "pretraining") return check_tokens(model, config.vocabulary, config.context, dataset);
   check_texts(model, config.vocabulary, config.context, dataset);
+  const auto targets = std::ranges::find(dataset.fields(), data::kTargets, &data::Field::name);
+  if (targets != dataset.fields().end() && targets->dtype == DType::i64 && targets->shape.dims() > 0) {
+    throw Error(ErrorKind::usage, "bert with head: scores predicts no hidden tokens, but the data have a target for every token", model.node.origin().text(),
+                "set model.head: pretraining, or take data of kind text_table");
+  }
   const int64_t classes = dataset.classes().value_or(1);
   if (config.outputs < classes) does_not_fit(model, "outputs", config.outputs, fmt::format("the data has {} classes", classes), classes);
 }
