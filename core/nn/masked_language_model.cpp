@@ -46,6 +46,10 @@ Variable rows_at(const Places& places, const Variable& features) {
   return places.indices.defined() ? ops::gather(rows, 0, places.indices) : rows;
 }
 
+Variable logits_of(const Variable& rows, Parameter& weight, Parameter& bias, const ForwardContext& context) {
+  return ops::linear(rows, weight.factor(context.precision()), bias.variable(), {.precision = context.precision()});
+}
+
 void check_targets(const Tensor& targets, const Shape& features) {
   TESSERA_ASSERT(targets.dtype() == DType::i64 && targets.shape() == (Shape{features[0], features[1]}), "targets are one a token");
 }
@@ -67,7 +71,7 @@ Tensor MaskedLanguageModel::likeliest(const Variable& features, const Tensor& ta
   const autograd::NoGrad no_grad;
   check_targets(targets, features.shape());
   const Places places = predicted_places(targets);
-  const Tensor logits = ops::linear(transform(rows_at(places, features), context), output_weight().factor(context.precision()), output_bias().variable(), {.precision = context.precision()}).value();
+  const Tensor logits = logits_of(transform(rows_at(places, features), context), output_weight(), output_bias(), context).value();
   Tensor ids = Tensor::empty(targets.shape(), DType::i64);
   std::fill_n(ids.data<int64_t>(), ids.elements(), -1);
   for (int64_t row = 0; row < places.predicted; ++row) {
@@ -80,7 +84,7 @@ Tensor MaskedLanguageModel::likeliest(const Variable& features, const Tensor& ta
 Variable MaskedLanguageModel::logits(const Variable& features, ForwardContext& context) {
   const Shape shape = features.shape();
   const Variable rows = transform(ops::reshape(features, {-1, shape[2]}), context);
-  const Variable flat = ops::linear(rows, output_weight().factor(context.precision()), output_bias().variable(), {.precision = context.precision()});
+  const Variable flat = logits_of(rows, output_weight(), output_bias(), context);
   return checked(ops::reshape(flat, {shape[0], shape[1], vocabulary()}), context);
 }
 

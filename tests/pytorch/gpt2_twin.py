@@ -25,7 +25,7 @@ from transformers import GPT2Config, GPT2LMHeadModel
 HEADER_BYTES = 1024
 
 
-def train_ours(arguments, recipe):
+def train_ours(arguments):
     """Perplexity after so many steps, by the program itself."""
     with tempfile.TemporaryDirectory() as folder:
         settings = {"data.root": arguments.data.resolve(), "model.dropout": 0, "train.epochs": "null", "train.steps": arguments.steps, "evaluate.every_steps": "null",
@@ -102,7 +102,7 @@ def main():
     twin, batches = start(arguments, recipe)
     train(twin, batches, recipe)
     theirs = perplexity(twin, sorted(arguments.data.glob(recipe["data"]["validation"])), recipe["data"]["context"])
-    mine = train_ours(arguments, recipe)
+    mine = train_ours(arguments)
     print(f"perplexity after {arguments.steps} steps: ours {mine:.3f}, twin {theirs:.3f}, {100 * (mine / theirs - 1):+.2f} %")
     return abs(mine / theirs - 1) > arguments.within
 
