@@ -9,6 +9,7 @@
 
 #include "core/base/error.h"
 #include "core/base/hash.h"
+#include "core/data/splits.h"
 #include "core/data/text_rows.h"
 
 namespace tessera::data {
@@ -82,18 +83,8 @@ class TextTable final : public Dataset {
   std::vector<Field> fields_;
 };
 
-std::string file_of(const TableFormat& format, std::string_view split) {
-  std::vector<std::string> known;
-  std::string file;
-  const std::pair<const char*, const std::string*> files[] = {{"train", &format.train}, {"validation", &format.validation}, {"test", &format.test}};
-  for (const auto& [name, path] : files) {
-    if (path->empty()) continue;
-    known.emplace_back(name);
-    if (name == split) file = *path;
-  }
-  if (known.empty()) throw Error(ErrorKind::usage, "no file is given", "data", "give train, validation or test a table");
-  check_split(split, known);
-  return file;
+const std::string& file_of(const TableFormat& format, std::string_view split) {
+  return source_of(split, {format.train, format.validation, format.test}, "no file is given", "give train, validation or test a table");
 }
 
 void check_context(const TableFormat& format, int64_t context) {

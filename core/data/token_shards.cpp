@@ -7,8 +7,8 @@
 #include <cstring>
 
 #include "core/base/hash.h"
-#include "core/data/dataset.h"
 #include "core/data/shard_pattern.h"
+#include "core/data/splits.h"
 
 namespace tessera::data {
 namespace {
@@ -53,16 +53,8 @@ void write_token_shard(const std::filesystem::path& path, std::span<const ShardT
 }
 
 std::vector<std::shared_ptr<const TokenShard>> open_shards(const ShardSplits& splits, std::string_view split) {
-  std::vector<std::string> known;
-  std::string pattern;
-  const std::pair<const char*, const std::string*> given[] = {{"train", &splits.train}, {"validation", &splits.validation}, {"test", &splits.test}};
-  for (const auto& [name, shards] : given) {
-    if (shards->empty()) continue;
-    known.emplace_back(name);
-    if (name == split) pattern = *shards;
-  }
-  if (known.empty()) throw Error(ErrorKind::usage, "no shards are given", "data", "give train, validation or test token shards");
-  check_split(split, known);
+  const std::string& pattern =
+      source_of(split, {splits.train, splits.validation, splits.test}, "no shards are given", "give train, validation or test token shards");
   std::vector<std::shared_ptr<const TokenShard>> opened;
   for (const std::filesystem::path& path : find_shards(splits.root, pattern, "data." + std::string(split))) opened.push_back(std::make_shared<const TokenShard>(path));
   return opened;
