@@ -44,7 +44,7 @@ BucketSampler buckets(int64_t samples, int64_t micro, int64_t window, uint64_t s
   return {std::make_shared<PermutationSampler>(samples, seed), std::make_shared<Texts>(samples), micro, window, seed};
 }
 
-std::vector<int64_t> order_of(const Sampler& sampler, int64_t epochs) {
+std::vector<int64_t> epochs_of(const Sampler& sampler, int64_t epochs) {
   std::vector<int64_t> order;
   for (int64_t p = 0; p < epochs * sampler.samples(); ++p) {
     const EpochPosition at = epoch_position(p, sampler.samples());
@@ -57,7 +57,7 @@ TEST(BucketSampler, EverySampleOnceAnEpoch) {
   for (const int64_t samples : {1, 5, 24, 97, 200}) {
     for (const int64_t micro : {1, 4, 7, 300}) {
       for (const int64_t window : {1, 3, 1000}) {
-        const std::vector<int64_t> order = order_of(buckets(samples, micro, window), 3);
+        const std::vector<int64_t> order = epochs_of(buckets(samples, micro, window), 3);
         for (int64_t epoch = 0; epoch < 3; ++epoch) {
           const std::set<int64_t> seen(order.begin() + epoch * samples, order.begin() + (epoch + 1) * samples);
           EXPECT_EQ(static_cast<int64_t>(seen.size()), samples) << samples << " " << micro << " " << window;
@@ -69,7 +69,7 @@ TEST(BucketSampler, EverySampleOnceAnEpoch) {
 
 /// Whatever is asked first, and by a sampler of its own: a resumed run goes on where it was.
 TEST(BucketSampler, AnyPlaceAtAnyTime) {
-  const std::vector<int64_t> order = order_of(buckets(97, 4, 3), 4);
+  const std::vector<int64_t> order = epochs_of(buckets(97, 4, 3), 4);
   const BucketSampler fresh = buckets(97, 4, 3);
   for (int64_t p = 4 * 97 - 1; p >= 0; p -= 5) {
     const EpochPosition at = epoch_position(p, 97);
@@ -78,16 +78,16 @@ TEST(BucketSampler, AnyPlaceAtAnyTime) {
 }
 
 TEST(BucketSampler, EpochsAndSeedsDiffer) {
-  const std::vector<int64_t> order = order_of(buckets(200, 4, 10), 2);
+  const std::vector<int64_t> order = epochs_of(buckets(200, 4, 10), 2);
   EXPECT_FALSE(std::equal(order.begin(), order.begin() + 200, order.begin() + 200));
-  EXPECT_NE(order_of(buckets(200, 4, 10, 2), 2), order);
+  EXPECT_NE(epochs_of(buckets(200, 4, 10, 2), 2), order);
 }
 
 /// With a window over the whole epoch quanta hold neighbours in length, whose order is not that of their lengths; a window of one quantum holds what the plain order gives it.
 TEST(BucketSampler, QuantaAreEquallyLong) {
   const Texts texts(200);
   const auto spans = [&](int64_t window) {
-    const std::vector<int64_t> order = order_of(buckets(200, 7, window), 3);
+    const std::vector<int64_t> order = epochs_of(buckets(200, 7, window), 3);
     int64_t spread = 0, falls = 0, before = 0;
     for (size_t quantum = 0; (quantum + 1) * 7 <= order.size(); ++quantum) {
       int64_t least = 100, most = 0;
@@ -105,7 +105,7 @@ TEST(BucketSampler, QuantaAreEquallyLong) {
   const auto [plain, plain_falls] = spans(1);
   EXPECT_LT(sorted * 4, plain);
   EXPECT_GT(sorted_falls, 20);
-  std::vector<int64_t> ours = order_of(buckets(200, 7, 1), 1), theirs = order_of(PermutationSampler(200, 1), 1);
+  std::vector<int64_t> ours = epochs_of(buckets(200, 7, 1), 1), theirs = epochs_of(PermutationSampler(200, 1), 1);
   for (size_t quantum = 0; (quantum + 1) * 7 <= 200; ++quantum) {
     const auto begin = static_cast<ptrdiff_t>(quantum * 7);
     EXPECT_TRUE(std::is_permutation(ours.begin() + begin, ours.begin() + begin + 7, theirs.begin() + begin));

@@ -14,13 +14,13 @@ namespace {
 
 using Ids = std::vector<int64_t>;
 
-constexpr const char* kVocabulary = "[PAD]\n[UNK]\n[CLS]\n[SEP]\na\nb\nc\nd\ne\nf\ng\n\"\n,\n";  // a is 4
+constexpr const char* kWordPieces = "[PAD]\n[UNK]\n[CLS]\n[SEP]\na\nb\nc\nd\ne\nf\ng\n\"\n,\n";  // a is 4
 
 class TextTables : public testing::Test {
  protected:
   TextTables() {
     config_.root = folder_.path().string();
-    config_.tokenizer = write("vocab.txt", kVocabulary);
+    config_.tokenizer = write("vocab.txt", kWordPieces);
     config_.train = "table.tsv";
     config_.labels = {"no", "yes"};
     config_.context = 12;

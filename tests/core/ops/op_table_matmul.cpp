@@ -40,7 +40,7 @@ int64_t matrix_of(int64_t i, const Shape& lead, const Shape& x) {
   return place;
 }
 
-OpRow row(const Shape& a, const Shape& b, const Shape& lead, const Transposed& views = {}) {
+OpRow product_row(const Shape& a, const Shape& b, const Shape& lead, const Transposed& views = {}) {
   const Matrix left{a[a.dims() - 2], a[a.dims() - 1], views.a}, right{b[b.dims() - 2], b[b.dims() - 1], views.b};
   return {std::string("matmul ") + a.text() + (views.a ? " transposed " : " ") + b.text() + (views.b ? " transposed" : ""),
           {{swapped(a, views.a)}, {swapped(b, views.b)}},
@@ -67,23 +67,23 @@ OpRow row(const Shape& a, const Shape& b, const Shape& lead, const Transposed& v
 
 std::vector<OpRow> matmul_rows() {
   std::vector<OpRow> rows;
-  rows.push_back(row({3, 4}, {4, 5}, {}));
-  rows.push_back(row({1, 1}, {1, 1}, {}));
-  rows.push_back(row({33, 17}, {17, 65}, {}, {true, true}));
-  rows.push_back(row({4, 7, 5}, {4, 5, 3}, {4}));
-  rows.push_back(row({2, 3, 7, 5}, {2, 3, 5, 9}, {2, 3}, {false, true}));
-  rows.push_back(row({2, 3, 7, 5}, {2, 3, 5, 9}, {2, 3}, {true, false}));
-  rows.push_back(row({4, 6, 8}, {8, 3}, {4}));
-  rows.push_back(row({2, 4, 6, 8}, {8, 3}, {2, 4}, {true, true}));
-  rows.push_back(row({6, 8}, {3, 8, 5}, {3}));
-  rows.push_back(row({2, 1, 4, 5}, {3, 5, 2}, {2, 3}));
-  rows.push_back(row({1, 3, 4, 5}, {2, 1, 5, 2}, {2, 3}, {true, false}));
-  rows.push_back(row({2, 2, 1, 5}, {2, 2, 5, 1}, {2, 2}, {true, true}));
-  rows.push_back(row({2, 1, 3, 2, 2, 4}, {2, 1, 2, 4, 3}, {2, 2, 3, 2}));
-  rows.push_back(row({2, 3, 1}, {2, 1, 4}, {2}));
-  rows.push_back(row({2, 3, 0}, {2, 0, 4}, {2}));
-  rows.push_back(row({0, 3, 4}, {0, 4, 2}, {0}));
-  rows.push_back(row({2, 0, 4}, {4, 2}, {2}));
+  rows.push_back(product_row({3, 4}, {4, 5}, {}));
+  rows.push_back(product_row({1, 1}, {1, 1}, {}));
+  rows.push_back(product_row({33, 17}, {17, 65}, {}, {true, true}));
+  rows.push_back(product_row({4, 7, 5}, {4, 5, 3}, {4}));
+  rows.push_back(product_row({2, 3, 7, 5}, {2, 3, 5, 9}, {2, 3}, {false, true}));
+  rows.push_back(product_row({2, 3, 7, 5}, {2, 3, 5, 9}, {2, 3}, {true, false}));
+  rows.push_back(product_row({4, 6, 8}, {8, 3}, {4}));
+  rows.push_back(product_row({2, 4, 6, 8}, {8, 3}, {2, 4}, {true, true}));
+  rows.push_back(product_row({6, 8}, {3, 8, 5}, {3}));
+  rows.push_back(product_row({2, 1, 4, 5}, {3, 5, 2}, {2, 3}));
+  rows.push_back(product_row({1, 3, 4, 5}, {2, 1, 5, 2}, {2, 3}, {true, false}));
+  rows.push_back(product_row({2, 2, 1, 5}, {2, 2, 5, 1}, {2, 2}, {true, true}));
+  rows.push_back(product_row({2, 1, 3, 2, 2, 4}, {2, 1, 2, 4, 3}, {2, 2, 3, 2}));
+  rows.push_back(product_row({2, 3, 1}, {2, 1, 4}, {2}));
+  rows.push_back(product_row({2, 3, 0}, {2, 0, 4}, {2}));
+  rows.push_back(product_row({0, 3, 4}, {0, 4, 2}, {0}));
+  rows.push_back(product_row({2, 0, 4}, {4, 2}, {2}));
   return rows;
 }
 
