@@ -11,6 +11,7 @@ import sys
 
 import torch
 import yaml
+from adamw import adamw
 from ours import Ours
 from safetensors.torch import load_file
 from torch.nn.functional import cross_entropy
@@ -49,8 +50,7 @@ def losses_of(model, batch):
 
 def train(model, recipe, batches, steps):
     rules, warmup = recipe["optimizer"], recipe["schedule"]["warmup_steps"]
-    groups = [{"params": [p for p in model.parameters() if (p.dim() > 1) == decays], "weight_decay": rules["weight_decay"] if decays else 0} for decays in (True, False)]
-    optimizer = torch.optim.AdamW(groups, lr=rules["learning_rate"], betas=(rules.get("beta1", 0.9), rules.get("beta2", 0.999)), eps=rules.get("epsilon", 1e-8))
+    optimizer = adamw(model, rules)
     rows = []
     for step, batch in enumerate(batches):
         for group in optimizer.param_groups:

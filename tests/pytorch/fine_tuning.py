@@ -11,6 +11,7 @@ import tempfile
 
 import torch
 import yaml
+from adamw import adamw
 from ours import Ours
 from torch.nn.functional import cross_entropy
 from transformers import BertConfig, BertForSequenceClassification, BertTokenizer
@@ -75,8 +76,7 @@ def reference(model):
 
 
 def losses_of(model, batches, rules):
-    groups = [{"params": [p for p in model.parameters() if (p.dim() > 1) == decays], "weight_decay": rules["weight_decay"] if decays else 0} for decays in (True, False)]
-    optimizer = torch.optim.AdamW(groups, lr=rules["learning_rate"])
+    optimizer = adamw(model, rules)
     losses = []
     for batch in batches:
         seen = torch.arange(batch["inputs"].shape[1])[None] < batch["lengths"][:, None]

@@ -17,24 +17,25 @@ import time
 import numpy
 import torch
 import yaml
+from adamw import adamw
 from ours import Ours
 from safetensors.torch import load_file
 from torch.nn.functional import cross_entropy
 from transformers import GPT2Config, GPT2LMHeadModel
 
 HEADER_BYTES = 1024
+SAVE_EVERY_STEPS = 50
 
 
-def train_ours(arguments):
+def train_ours(arguments, folder):
     """Perplexity after so many steps, by the program itself."""
-    with tempfile.TemporaryDirectory() as folder:
-        settings = {"data.root": arguments.data.resolve(), "model.dropout": 0, "train.epochs": "null", "train.steps": arguments.steps, "evaluate.every_steps": "null",
-                    "checkpoint.every_steps": "null", "checkpoint.keep_best": "null"}
-        command = [arguments.build / "launcher/tessera", "train", arguments.recipe, "--out", f"{folder}/run"]
-        for key, value in settings.items():
-            command += ["--set", f"{key}={value}"]
-        subprocess.run(command, check=True)
-        return json.loads(pathlib.Path(folder, "run/summary.json").read_text())["evaluation"]["perplexity"]
+    settings = {"data.root": arguments.data.resolve(), "model.dropout": 0, "train.epochs": "null", "train.steps": arguments.steps, "evaluate.every_steps": "null",
+                "checkpoint.every_steps": SAVE_EVERY_STEPS, "checkpoint.keep_best": "null"}
+    command = [arguments.build / "launcher/tessera", "train", arguments.recipe, "--out", folder / "run"]
+    for key, value in settings.items():
+        command += ["--set", f"{key}={value}"]
+    subprocess.run(command, check=True)
+    return json.loads((folder / "run/summary.json").read_text())["evaluation"]["perplexity"]
 
 
 def start(arguments, recipe):
@@ -59,21 +60,29 @@ def learning_rate(step, steps, peak, schedule):
     return peak * (final + (1 - final) * 0.5 * (1 + math.cos(math.pi * (step - warmup) / (steps - warmup))))
 
 
-def train(twin, batches, recipe):
-    rules, began = recipe["optimizer"], time.monotonic()
-    groups = [{"params": [p for p in twin.parameters() if (p.dim() > 1) == decays], "weight_decay": rules["weight_decay"] if decays else 0} for decays in (True, False)]
-    optimizer = torch.optim.AdamW(groups, lr=rules["learning_rate"], betas=(0.9, rules["beta2"]))
-    for step, batch in enumerate(batches):
+def train(twin, batches, recipe, state):
+    """`state` is the file that keeps where the twin stands."""
+    rules, began, first = recipe["optimizer"], time.monotonic(), 0
+    optimizer = adamw(twin, rules)
+    if state.exists():
+        saved = torch.load(state)
+        first = saved["steps"]
+        twin.load_state_dict(saved["model"])
+        optimizer.load_state_dict(saved["optimizer"])
+    for step in range(first, len(batches)):
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(step, len(batches), rules["learning_rate"], recipe["schedule"])
-        loss = cross_entropy(twin(batch["inputs"]).logits.flatten(0, 1), batch["targets"].flatten())
+        loss = cross_entropy(twin(batches[step]["inputs"]).logits.flatten(0, 1), batches[step]["targets"].flatten())
         optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(twin.parameters(), rules["clip_norm"])
         optimizer.step()
         if step % 20 == 0:
-            left = (time.monotonic() - began) / (step + 1) * (len(batches) - step - 1)
+            left = (time.monotonic() - began) / (step + 1 - first) * (len(batches) - step - 1)
             print(f"twin: step {step + 1}/{len(batches)} loss {loss.item():.4f} ETA {left:.0f} s", flush=True)
+        if (step + 1) % SAVE_EVERY_STEPS == 0 or step + 1 == len(batches):
+            torch.save({"steps": step + 1, "model": twin.state_dict(), "optimizer": optimizer.state_dict()}, state.with_suffix(".new"))
+            state.with_suffix(".new").rename(state)
 
 
 @torch.no_grad()
@@ -89,6 +98,18 @@ def perplexity(twin, shards, context):
     return math.exp(total / count)
 
 
+def compare(arguments, folder):
+    """Exit status."""
+    folder.mkdir(parents=True, exist_ok=True)
+    recipe = yaml.safe_load(arguments.recipe.read_text())
+    twin, batches = start(arguments, recipe)
+    train(twin, batches, recipe, folder / "twin.pt")
+    theirs = perplexity(twin, sorted(arguments.data.glob(recipe["data"]["validation"])), recipe["data"]["context"])
+    mine = train_ours(arguments, folder)
+    print(f"perplexity after {arguments.steps} steps: ours {mine:.3f}, twin {theirs:.3f}, {100 * (mine / theirs - 1):+.2f} %")
+    return abs(mine / theirs - 1) > arguments.within
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--build", required=True, type=pathlib.Path, help="folder with the program and the driver")
@@ -96,15 +117,11 @@ def main():
     parser.add_argument("--data", required=True, type=pathlib.Path, help="folder of the shards")
     parser.add_argument("--steps", type=int, required=True)
     parser.add_argument("--within", type=float, default=0.01)
+    parser.add_argument("--keep", type=pathlib.Path, metavar="DIR", help="where both runs keep their state, to be taken up by the same command (default: nowhere)")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    recipe = yaml.safe_load(arguments.recipe.read_text())
-    twin, batches = start(arguments, recipe)
-    train(twin, batches, recipe)
-    theirs = perplexity(twin, sorted(arguments.data.glob(recipe["data"]["validation"])), recipe["data"]["context"])
-    mine = train_ours(arguments)
-    print(f"perplexity after {arguments.steps} steps: ours {mine:.3f}, twin {theirs:.3f}, {100 * (mine / theirs - 1):+.2f} %")
-    return abs(mine / theirs - 1) > arguments.within
+    with tempfile.TemporaryDirectory() as temporary:
+        return compare(arguments, arguments.keep or pathlib.Path(temporary))
 
 
 if __name__ == "__main__":

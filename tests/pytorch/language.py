@@ -10,6 +10,7 @@ import tempfile
 import time
 
 import torch
+from adamw import adamw
 from driver_process import peak_bytes
 from language_models import MODELS
 from ours import Ours
@@ -27,13 +28,8 @@ def relative(ours, theirs):
     return ((ours.double() - theirs.double()).norm() / theirs.double().norm().clamp_min(1e-30)).item()
 
 
-def decayed_groups(model):
-    return [{"params": [p for p in model.parameters() if p.dim() > 1], "weight_decay": WEIGHT_DECAY},
-            {"params": [p for p in model.parameters() if p.dim() == 1], "weight_decay": 0}]
-
-
 def losses_of(model, family, batches):
-    optimizer = torch.optim.AdamW(decayed_groups(model), lr=LEARNING_RATE)
+    optimizer = adamw(model, {"learning_rate": LEARNING_RATE, "weight_decay": WEIGHT_DECAY})
     losses = []
     for batch in batches:
         loss = family.run(model, batch)[1]
