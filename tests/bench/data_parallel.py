@@ -79,10 +79,9 @@ def write_random_imagenet(path, count, pixels=224):
 class Run:
     """A run in the background."""
 
-    def __init__(self, model, ranks, settings, prefix=()):
+    def __init__(self, model, ranks, settings, prefix=(), binding="none"):
         self.folder = tempfile.mkdtemp(prefix="tessera_bench_")
-        # Unbound: runs at the same time would all be bound to the first core.
-        command = [*prefix, "mpirun", "-n", str(ranks), "--oversubscribe", "--bind-to", "none", str(BINARY), "train", str(model.recipe),
+        command = [*prefix, "mpirun", "-n", str(ranks), "--oversubscribe", "--bind-to", binding, str(BINARY), "train", str(model.recipe),
                    "--out", self.folder]
         for key, value in {**model.settings, **settings}.items():
             command += ["--set", f"{key}={value}"]
@@ -128,17 +127,26 @@ def scaling(model, rounds):
 
 
 def weak(model, rounds):
-    """Samples a second over whole runs: a step of two ranks ends with the slower one, so that medians of steps would flatter runs alone."""
-    def samples_per_s(ranks, count):
-        samples = ranks * model.quanta * model.quantum
-        runs = [Run(model, ranks, {"batch.micro_samples": model.quantum, "batch.global_samples": samples}) for _ in range(count)]
-        return sum(samples * 1e3 / statistics.fmean(line["step_ms"] for line in run.lines()) for run in runs)
-    ratios = []
+    """Samples a second over whole runs. A step of two ranks ends with the slower one: "in step" is what the two runs alone would reach if each of their steps
+    waited for the other's, the bound that the machine's own unrest sets."""
+    samples = model.quanta * model.quantum
+
+    def start(ranks, *where):
+        return Run(model, ranks, {"batch.micro_samples": model.quantum, "batch.global_samples": ranks * samples}, *where)
+
+    def steps_ms(*runs):
+        return [[line["step_ms"] for line in run.lines()] for run in runs]
+    ratios, bounds = [], []
     for number in range(rounds):
-        alone, together = samples_per_s(1, 2), samples_per_s(2, 1)
-        ratios.append(together / alone)
-        print(f"  round {number + 1}: 2 runs alone {alone:.1f} samples/s, 2 ranks {together:.1f} samples/s, efficiency {ratios[-1]:.3f}", flush=True)
-    print(f"efficiency {statistics.median(ratios):.3f} (median of {rounds})", flush=True)
+        lone = steps_ms(*[start(1, ("taskset", "-c", str(core))) for core in (0, 1)])  # bound like the ranks, which mpirun binds
+        (together,) = steps_ms(start(2, (), "core"))
+        alone = sum(samples * 1e3 / statistics.fmean(steps) for steps in lone)
+        in_step = 2e3 * samples / statistics.fmean(map(max, *lone))
+        both = 2e3 * samples / statistics.fmean(together)
+        ratios.append(both / alone)
+        bounds.append(in_step / alone)
+        print(f"  round {number + 1}: 2 runs alone {alone:.1f} samples/s (in step {in_step:.1f}), 2 ranks {both:.1f} samples/s, efficiency {ratios[-1]:.3f}", flush=True)
+    print(f"efficiency {statistics.median(ratios):.3f} (median of {rounds}; two runs alone in step: {statistics.median(bounds):.3f})", flush=True)
 
 
 def link(model, rounds):
