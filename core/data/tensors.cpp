@@ -9,6 +9,7 @@
 #include "core/base/error.h"
 #include "core/base/hash.h"
 #include "core/config/fields.h"
+#include "core/data/splits.h"
 #include "core/format/half.h"
 #include "core/format/safetensors.h"
 
@@ -174,20 +175,11 @@ void TensorsConfig::declare(config::Fields& fields) {
 }
 
 std::unique_ptr<Dataset> open_tensors(const TensorsConfig& config, std::string_view split) {
-  std::vector<std::string> known;
-  const std::pair<std::string, const std::string*> files[] = {
-      {"train", &config.train}, {"validation", &config.validation}, {"test", &config.test}};
-  for (const auto& [name, file] : files) {
-    if (!file->empty()) known.push_back(name);
-  }
-  if (known.empty()) throw Error(ErrorKind::usage, "no file is given", "data", "give train, validation or test a safetensors file");
   if (config.classes < 0) throw Error(ErrorKind::usage, "a negative number of classes", "data.classes", "give 0 or more");
-  check_split(split, known);
   check_limit(config.limit_samples);
-  for (const auto& [name, file] : files) {
-    if (name == split) return std::make_unique<TensorsDataset>(config, split, std::filesystem::path(config.root) / *file);
-  }
-  return nullptr;  // check_split has thrown
+  const std::string& file =
+      source_of(split, {config.train, config.validation, config.test}, "no file is given", "give train, validation or test a safetensors file");
+  return std::make_unique<TensorsDataset>(config, split, std::filesystem::path(config.root) / file);
 }
 
 }  // namespace tessera::data
