@@ -38,6 +38,9 @@ class Node {
   virtual void accept(Tensor gradient);
   /// The same; a node that takes_deferred() keeps it for backward_deferred() where it is the only part.
   void accept_deferred(std::shared_ptr<const DeferredGradient> gradient);
+  /// Told by the last consumer, as it goes, that the first `elements` in memory of a gradient are there, and near: all of it will come by accept(), with no
+  /// other. A node that reads its gradient twice may do so once in advance.
+  virtual void look_at(const Tensor&, int64_t) {}
   /// Where a consumer may write its part directly (parameters: their place in the flat gradient buffer), or a new tensor.
   virtual Tensor gradient_target(const Shape& shape, bool channels_last);
   /// Takes back what has been received so far; undefined: nothing yet. Who takes it gives it again with his own part added, in one pass over memory.
@@ -61,6 +64,9 @@ class Node {
   Tensor target(size_t input, const Shape& shape, bool channels_last = false) const {
     return inputs_[input]->gradient_target(shape, channels_last);
   }
+  void show(size_t input, const Tensor& gradient, int64_t elements) const {
+    if (inputs_[input]->uses_ == 1) inputs_[input]->look_at(gradient, elements);
+  }
   Tensor received(size_t input) const { return inputs_[input]->take_received(); }
   /// What `input` has received so far, or zeros, in memory that the caller may add to; to be given back.
   Tensor accumulator(size_t input, const Shape& shape) const;
@@ -74,6 +80,7 @@ class Node {
 
   uint64_t sequence_;
   bool queued_ = false;
+  int64_t uses_ = 0;  // by nodes whose backward is not over
   std::vector<std::shared_ptr<Node>> inputs_;
   Tensor gradient_;
   std::shared_ptr<const DeferredGradient> deferred_;  // instead of gradient_

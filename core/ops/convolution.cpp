@@ -184,6 +184,7 @@ class ConvolutionNode final : public autograd::Node {
     const Tensor dx = all.dx.narrow(0, first, part.batch);
     kernels_for(dy.device()).convolution.backward_data({part, dy.data<float>(), weight_.data<float>(), dx.data<float>(), packed_.get(), weight_.storage()->version()});
     if (all.received.defined()) add_to(dx, all.received.narrow(0, first, part.batch));
+    show(0, all.dx, all.dx.elements() / geometry_.batch * (first + part.batch));
   }
 
   void parameter_gradients(const ConvolutionGeometry& part, int64_t first, const Tensor& exact, const Tensor& dy, const Tensor& dweight, const Tensor& dbias) const {

@@ -2,6 +2,7 @@
 #include "core/ops/normalisation.h"
 
 #include <cmath>
+#include <vector>
 
 #include "core/base/error.h"
 #include "core/kernels/kernels.h"
@@ -71,36 +72,60 @@ class BatchNormNode final : public autograd::Node {
 
   const char* name() const override { return "batch_norm"; }
 
+  void look_at(const Tensor& gradient, int64_t elements) override {
+    if (!gradient.is_channels_last()) return;
+    if (!is_summed(gradient)) start(gradient);
+    const int64_t rows = elements / saved_.input.shape()[1];
+    sum_until(elements == gradient.elements() ? rows : rows / kBatchNormBlockRows * kBatchNormBlockRows);
+  }
+
   void backward(const Tensor& gradient) override {
     const Tensor dy = channels_innermost(gradient);
-    // With a residual ReLU's mask is the result's: the pass that sums leaves the gradient before it for all that follows.
-    const bool masks = saved_.output.defined() && saved_.ceiling != kNoRelu;
-    const Tensor before_relu = masks ? empty_like(saved_.input) : dy;
+    if (!is_summed(dy)) start(dy);
+    sum_until(channel_extent(saved_.input.shape()).rows());
     // Not in the parameters' own places, which others write to as soon as they are given.
     const Tensor dweight = Tensor::empty(saved_.weight.shape()), dbias = Tensor::empty(saved_.weight.shape());
-    sum(dy, masks ? before_relu.data<float>() : nullptr, dweight.data<float>(), dbias.data<float>());
+    finish(dweight.data<float>(), dbias.data<float>());
+    const Tensor before_relu = before_relu_.defined() ? before_relu_ : dy;
     if (wants(2)) give(2, dbias);
     if (wants(1)) give(1, dweight);
     if (wants(3)) give(3, before_relu);
-    if (wants(0)) give_deferred(0, std::make_shared<BatchNormGradient>(saved_, masks ? kNoRelu : saved_.ceiling, before_relu, dweight, dbias));
+    if (wants(0)) give_deferred(0, std::make_shared<BatchNormGradient>(saved_, before_relu_.defined() ? kNoRelu : saved_.ceiling, before_relu, dweight, dbias));
+    dy_ = before_relu_ = Tensor();
   }
 
  private:
-  void sum(const Tensor& dy, float* before_relu, float* dweight, float* dbias) const {
-    const ChannelExtent extent = channel_extent(saved_.input.shape());
-    const auto channels = static_cast<size_t>(extent.channels);
-    std::vector<double> sums(2 * channels);
-    kernels_for(dy.device())
-        .normalisation.batch_norm_gradient_sums({0, extent.rows(), extent.channels, saved_.ceiling, saved_.input.data<float>(), saved_.output.data<float>(), dy.data<float>(),
-                                                 saved_.weight.data<float>(), saved_.bias.data<float>(), saved_.mean.data<float>(),
-                                                 saved_.inverse_deviation.data<float>(), before_relu, sums.data()});
+  bool is_summed(const Tensor& dy) const { return dy_.defined() && dy_.bytes() == dy.bytes(); }
+
+  void start(const Tensor& dy) {
+    dy_ = dy;
+    // With a residual ReLU's mask is the result's: the pass that sums leaves the gradient before it for all that follows.
+    before_relu_ = saved_.output.defined() && saved_.ceiling != kNoRelu ? empty_like(saved_.input) : Tensor();
+    summed_rows_ = 0;
+    sums_.assign(2 * static_cast<size_t>(saved_.input.shape()[1]), 0.0);
+  }
+
+  void sum_until(int64_t rows) {
+    kernels_for(dy_.device())
+        .normalisation.batch_norm_gradient_sums({summed_rows_, rows, saved_.input.shape()[1], saved_.ceiling, saved_.input.data<float>(), saved_.output.data<float>(),
+                                                 dy_.data<float>(), saved_.weight.data<float>(), saved_.bias.data<float>(), saved_.mean.data<float>(),
+                                                 saved_.inverse_deviation.data<float>(), before_relu_.data<float>(), sums_.data()});
+    summed_rows_ = rows;
+  }
+
+  void finish(float* dweight, float* dbias) const {
+    const size_t channels = sums_.size() / 2;
     for (size_t c = 0; c < channels; ++c) {
-      dbias[c] = static_cast<float>(sums[c]);
-      dweight[c] = static_cast<float>(sums[channels + c] * static_cast<double>(saved_.inverse_deviation.data<float>()[c]));
+      dbias[c] = static_cast<float>(sums_[c]);
+      dweight[c] = static_cast<float>(sums_[channels + c] * static_cast<double>(saved_.inverse_deviation.data<float>()[c]));
     }
   }
 
   BatchNormSaved saved_;
+  // Of a gradient, which may come in parts: what is known of its first rows.
+  Tensor dy_, before_relu_;
+  int64_t summed_rows_ = 0;
+  std::vector<double> sums_;  // [2, channels]
 };
 
 /// x * scale + shift with a scale and a shift a channel.

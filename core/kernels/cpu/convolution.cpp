@@ -66,7 +66,7 @@ void backward_weight(const ConvolutionBackwardWeight& args) {
 }
 
 int64_t images_at_once(const ConvolutionGeometry& g) {
-  constexpr int64_t kGradientElements = 1 << 18;  // of a thread: a mebibyte
+  constexpr int64_t kGradientElements = 1 << 19;  // of a thread: two mebibytes, whose products still fill their tiles
   const int64_t elements = std::max<int64_t>(1, direct::result_elements(g));
   return std::max<int64_t>(1, omp_get_max_threads() * kGradientElements / elements);
 }

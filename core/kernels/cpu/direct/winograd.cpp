@@ -68,6 +68,10 @@ struct Plan {
     const WinogradGrid& grid = problem.grid;
     const WinogradKernels& winograd = winograd_kernels();
     const int64_t first = number * strip_rows, count = std::min(strip_rows, grid.rows() - first), row_elements = grid.columns * kWinogradPanel;
+    for (int64_t next = first + count; next < std::min(first + 2 * count, grid.rows()); ++next) {
+      grid.bring_input_near(next, problem.x, problem.in);
+      grid.bring_output_near<true>(next, problem.y, problem.out);
+    }
     for (int row = 0; row < kPointRows; ++row) {
       for (int64_t i = 0; i < count; ++i) {
         winograd.input(row, grid.input(first + i, problem.x, problem.in, zeros), {grid.columns, problem.in, in + i * row_elements, in_step(), panel_step()});

@@ -9,6 +9,7 @@ TESSERA_ISA_BEGIN
 namespace {
 
 constexpr int64_t kPieceChannels = 512;
+static_assert(kBlockRows == kBatchNormBlockRows);
 
 /// body(first channel, count) over pieces of the channels, as many as there are threads or more.
 template <typename Body>
@@ -61,14 +62,14 @@ struct Coefficients {
 
 int64_t wide_columns(int64_t channels) { return channels < kWideElements ? kWideElements / channels * channels : channels; }
 
-/// body(first element, count) over rows * channels elements in pieces of wide rows, the last first: it is what the pass before
-/// has left in the cache.
+/// body(first element, count) over rows * channels elements in pieces of wide rows. In the order of memory: from the end, where the pass before has left
+/// its last rows in the cache, it takes half as long again, for then processors do not guess what comes next.
 template <typename Body>
 inline void for_wide_rows(int64_t rows, int64_t channels, Body body) {
   const int64_t elements = rows * channels, columns = wide_columns(channels);
   const int64_t pieces = (elements + columns - 1) / columns;
   parallel_for(pieces, columns, [&](int64_t i) {
-    const int64_t begin = (pieces - 1 - i) * columns;
+    const int64_t begin = i * columns;
     body(begin, elements - begin < columns ? elements - begin : columns);
   });
 }
@@ -200,10 +201,7 @@ void input_gradient(const BatchNormInputGradient& args, const InputGradient& k) 
   if (!kReceived || args.received_step == args.channels) {
     return for_wide_rows(args.rows, args.channels, [&](int64_t begin, int64_t count) { run(begin, count, kReceived ? args.received + begin : nullptr); });
   }
-  parallel_for(args.rows, args.channels, [&](int64_t i) {
-    const int64_t row = args.rows - 1 - i;
-    run(row * args.channels, args.channels, args.received + row * args.received_step);
-  });
+  parallel_for(args.rows, args.channels, [&](int64_t row) { run(row * args.channels, args.channels, args.received + row * args.received_step); });
 }
 
 template <Mask kMask>
