@@ -41,12 +41,12 @@ void Engine::backward(const Variable& root, const Tensor& gradient) {
   while (!heap_.empty()) {
     const std::shared_ptr<Node> node = next();
     tick_activity();
-    if (node->gradient_.defined()) {
+    if (node->has_received()) {
       const ProfileScope scope(Phase::backward, node->name());
-      node->backward(node->gradient_);
-      node->gradient_ = Tensor();
+      node->run_backward();
     }
     for (auto& input : node->inputs_) {
+      if (input) --input->uses_;
       if (input && !input->is_leaf() && !input->queued_) {
         input->queued_ = true;
         queue(input);

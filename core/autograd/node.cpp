@@ -18,6 +18,7 @@ bool is_image(const Tensor& tensor) { return tensor.is_channels_last() && !tenso
 Node::Node() : sequence_(next_sequence++) {}
 
 void Node::accept(Tensor gradient) {
+  if (deferred_) gradient_ = take_received();
   if (!gradient_.defined()) {
     gradient_ = std::move(gradient);
     return;
@@ -33,7 +34,28 @@ Tensor Node::gradient_target(const Shape& shape, bool channels_last) {
   return channels_last ? Tensor::empty_channels_last(shape) : Tensor::empty(shape);
 }
 
-Tensor Node::take_received() { return std::exchange(gradient_, Tensor()); }
+void Node::accept_deferred(std::shared_ptr<const DeferredGradient> gradient) {
+  if (takes_deferred() && !has_received()) {
+    deferred_ = std::move(gradient);
+  } else {
+    accept(gradient->whole(take_received()));
+  }
+}
+
+Tensor Node::take_received() {
+  if (deferred_) return std::exchange(deferred_, nullptr)->whole({});
+  return std::exchange(gradient_, Tensor());
+}
+
+void Node::run_backward() {
+  if (deferred_) {
+    backward_deferred(*deferred_);
+    deferred_.reset();
+  } else {
+    backward(gradient_);
+    gradient_ = Tensor();
+  }
+}
 
 Tensor Node::early_target(const Shape& shape) { return Tensor::empty(shape); }
 
@@ -48,7 +70,9 @@ Tensor Node::accumulator(size_t input, const Shape& shape) const {
 
 void connect(Node& node, std::vector<std::shared_ptr<Node>> inputs) {
   for (const auto& input : inputs) {
-    if (input && input->is_leaf()) static_cast<Leaf&>(*input).add_use();
+    if (!input) continue;
+    ++input->uses_;
+    if (input->is_leaf()) static_cast<Leaf&>(*input).add_use();
   }
   node.inputs_ = std::move(inputs);
 }

@@ -66,6 +66,8 @@ struct ConvolutionKernels {
   void (*forward)(const ConvolutionForward&);
   void (*backward_data)(const ConvolutionBackwardData&);
   void (*backward_weight)(const ConvolutionBackwardWeight&);
+  /// Images of a batch whose gradients are best computed before those of the next: their gradient stays in the cache from one product to the other.
+  int64_t (*images_at_once)(const ConvolutionGeometry&) = nullptr;
 };
 
 }  // namespace tessera

@@ -45,22 +45,42 @@ struct BatchNormApply {
   float* y;
 };
 
-struct BatchNormBackward {
-  int64_t rows, channels;
-  float ceiling;  ///< of the ReLU behind; kNoRelu: none
-  const float* x;
-  const float* y;  ///< the result; nullptr: found again from x, which takes the forward pass's bits; not with a residual
+/// Rows that are summed in f32: what is summed a part at a time is cut at multiples of it.
+inline constexpr int64_t kBatchNormBlockRows = 16;
+
+/// The first half of the gradient: sums over rows, any part of the batch's at a time, from the first to the last.
+struct BatchNormGradientSums {
+  int64_t begin, end;  ///< rows; `begin` is a multiple of kBatchNormBlockRows
+  int64_t channels;
+  float ceiling;       ///< of the ReLU behind; kNoRelu: none
+  const float* x;      ///< these begin at row 0
+  const float* y;      ///< the result; nullptr: found again from x, which takes the forward pass's bits; not with a residual
   const float* dy;
   const float* weight;
   const float* bias;
   const float* mean;
   const float* inverse_deviation;
+  float* before_relu;  ///< like dy, out: the gradient before ReLU, and so the residual's; nullptr: not wanted
+  double* sums;        ///< [2, channels], added to: the gradient before ReLU, and the same times x - mean
+};
+
+/// The other half, of some of the rows.
+struct BatchNormInputGradient {
+  int64_t rows;        ///< of these tensors
+  int64_t batch_rows;  ///< of the whole batch
+  int64_t channels;
+  float ceiling;       ///< kNoRelu also where dy is the gradient before ReLU
+  const float* x;
+  const float* dy;
+  const float* weight;
+  const float* bias;
+  const float* mean;
+  const float* inverse_deviation;
+  const float* dweight;
+  const float* dbias;
   const float* received;  ///< added to dx: pixels of channels, `received_step` elements apart; nullptr: nothing
   int64_t received_step;
   float* dx;
-  float* dresidual;  ///< nullptr: not wanted
-  float* dweight;    ///< [channels]
-  float* dbias;      ///< [channels]
 };
 
 /// Layer normalisation of [rows, columns]: y = (x - mean) / sqrt(variance + epsilon) * weight + bias, mean and variance (divided by columns)
@@ -167,7 +187,8 @@ struct ResponseNormBackward {
 struct NormalisationKernels {
   void (*batch_norm_forward)(const BatchNormForward&);
   void (*batch_norm_apply)(const BatchNormApply&);
-  void (*batch_norm_backward)(const BatchNormBackward&);
+  void (*batch_norm_gradient_sums)(const BatchNormGradientSums&);
+  void (*batch_norm_input_gradient)(const BatchNormInputGradient&);
   void (*layer_norm_forward)(const LayerNormForward&);
   void (*layer_norm_backward)(const LayerNormBackward&);
   void (*rms_norm_forward)(const RmsNormForward&);

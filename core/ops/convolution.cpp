@@ -104,46 +104,97 @@ void sum_pixels(int64_t pixels, const Tensor& dy, const Tensor& dbias) {
   kernels_for(dy.device()).reduction.sum({1, 1, 1, pixels, dbias.elements(), 1.0, dy.data<float>(), dbias.data<float>()});
 }
 
+void add_to(const Tensor& sum, const Tensor& terms) {
+  kernels_for(sum.device()).elementwise.add({sum.elements(), sum.data<float>(), terms.data<float>(), sum.data<float>()});
+}
+
+/// Gradients are computed some images at a time, all of them, so that the output's gradient is near: then it need not be there before.
 class ConvolutionNode final : public autograd::Node {
  public:
   ConvolutionNode(const ConvolutionGeometry& geometry, Tensor input, Tensor weight, std::shared_ptr<PackedWeight> packed, Precision precision)
       : geometry_(geometry), input_(std::move(input)), weight_(std::move(weight)), packed_(std::move(packed)), precision_(precision) {}
 
   const char* name() const override { return "conv2d"; }
+  bool takes_deferred() const override { return geometry_.batch > 0; }
 
   void backward(const Tensor& gradient) override {
-    const Tensor exact = channels_last(gradient), dy = rounded(exact, precision_);
-    const ConvolutionKernels& kernels = kernels_for(dy.device()).convolution;
-    if (wants(2) && !wants(1)) {
-      Tensor dbias = target(2, {weight_.shape()[0]});
-      const int64_t pixels = geometry_.batch * geometry_.out_height * geometry_.out_width;
-      kernels_for(dy.device()).reduction.sum({1, 1, 1, pixels, geometry_.out_channels, 1.0, dy.data<float>(), dbias.data<float>()});
-      give(2, std::move(dbias));
-    }
-    if (wants(1)) {
-      Tensor dweight = target(1, weight_.shape());
-      Tensor dbias = wants(2) ? target(2, {weight_.shape()[0]}) : Tensor();
-      const bool together = precision_ == Precision::f32;  // a bias takes the gradient as it is
-      if (wants(2) && !together) sum_pixels(geometry_.batch * geometry_.out_height * geometry_.out_width, exact, dbias);
-      if (geometry_.batch > 0) {
-        kernels.backward_weight({geometry_, input_.data<float>(), dy.data<float>(), dweight.data<float>(), together ? dbias.data<float>() : nullptr});
-      } else {
-        fill_zero(dweight);
-        if (wants(2)) fill_zero(dbias);
-      }
-      if (wants(2)) give(2, std::move(dbias));
-      if (wants(1)) give(1, std::move(dweight));
-    }
-    if (wants(0)) {
-      Tensor dx = target(0, input_.shape(), true);
-      if (geometry_.batch > 0) {
-        kernels.backward_data({geometry_, dy.data<float>(), weight_.data<float>(), dx.data<float>(), packed_.get(), weight_.storage()->version()});
-      }
-      give(0, std::move(dx));
-    }
+    const Tensor dy = channels_last(gradient);
+    run([&](int64_t first, int64_t count) { return dy.narrow(0, first, count); });
+  }
+
+  void backward_deferred(const autograd::DeferredGradient& gradient) override {
+    const Tensor room = Tensor::empty_channels_last({images_at_once(), geometry_.out_channels, geometry_.out_height, geometry_.out_width});
+    run([&](int64_t first, int64_t count) {
+      const Tensor dy = room.narrow(0, 0, count);
+      gradient.part(first, dy);
+      return dy;
+    });
   }
 
  private:
+  struct Gradients {
+    Tensor dx, dweight, dbias;  ///< undefined: not wanted
+    Tensor received;            ///< what dx is added to; undefined: nothing
+  };
+
+  /// As few parts as possible, all of about as many images.
+  int64_t images_at_once() const {
+    const int64_t most = kernels_for(input_.device()).convolution.images_at_once(geometry_), parts = (geometry_.batch + most - 1) / most;
+    return (geometry_.batch + parts - 1) / std::max<int64_t>(1, parts);
+  }
+
+  /// dy_of(first image, count): their gradient, channels-last.
+  template <typename GradientOf>
+  void run(GradientOf dy_of) {
+    Gradients all;
+    if (wants(0)) all.received = received(0);
+    if (all.received.defined()) all.received = channels_last(all.received);
+    if (wants(2)) all.dbias = target(2, {weight_.shape()[0]});
+    if (wants(1)) all.dweight = target(1, weight_.shape());
+    if (wants(0)) all.dx = target(0, input_.shape(), true);
+    if (geometry_.batch == 0) {
+      for (const Tensor& each : {all.dbias, all.dweight}) {
+        if (each.defined()) fill_zero(each);
+      }
+    }
+    for (int64_t first = 0, count; first < geometry_.batch; first += count) {
+      count = std::min(images_at_once(), geometry_.batch - first);
+      add_images(first, dy_of(first, count), all);
+    }
+    if (wants(2)) give(2, std::move(all.dbias));
+    if (wants(1)) give(1, std::move(all.dweight));
+    if (wants(0)) give(0, std::move(all.dx));
+  }
+
+  /// Of the images from number `first` on, whose gradient is `exact`.
+  void add_images(int64_t first, const Tensor& exact, const Gradients& all) const {
+    const Tensor dy = rounded(exact, precision_);
+    ConvolutionGeometry part = geometry_;
+    part.batch = exact.shape()[0];
+    if (first == 0) {
+      parameter_gradients(part, first, exact, dy, all.dweight, all.dbias);
+    } else {
+      const auto like = [](const Tensor& sum) { return sum.defined() ? Tensor::empty(sum.shape()) : Tensor(); };
+      const Tensor dweight = like(all.dweight), dbias = like(all.dbias);
+      parameter_gradients(part, first, exact, dy, dweight, dbias);
+      if (dweight.defined()) add_to(all.dweight, dweight);
+      if (dbias.defined()) add_to(all.dbias, dbias);
+    }
+    if (!all.dx.defined()) return;
+    const Tensor dx = all.dx.narrow(0, first, part.batch);
+    kernels_for(dy.device()).convolution.backward_data({part, dy.data<float>(), weight_.data<float>(), dx.data<float>(), packed_.get(), weight_.storage()->version()});
+    if (all.received.defined()) add_to(dx, all.received.narrow(0, first, part.batch));
+    show(0, all.dx, all.dx.elements() / geometry_.batch * (first + part.batch));
+  }
+
+  void parameter_gradients(const ConvolutionGeometry& part, int64_t first, const Tensor& exact, const Tensor& dy, const Tensor& dweight, const Tensor& dbias) const {
+    const bool together = dweight.defined() && precision_ == Precision::f32;  // a bias takes the gradient as it is
+    if (dbias.defined() && !together) sum_pixels(part.batch * part.out_height * part.out_width, exact, dbias);
+    if (!dweight.defined()) return;
+    const Tensor x = input_.narrow(0, first, part.batch);
+    kernels_for(dy.device()).convolution.backward_weight({part, x.data<float>(), dy.data<float>(), dweight.data<float>(), together ? dbias.data<float>() : nullptr});
+  }
+
   ConvolutionGeometry geometry_;
   Tensor input_, weight_;  // as they were multiplied
   std::shared_ptr<PackedWeight> packed_;

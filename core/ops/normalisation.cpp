@@ -2,6 +2,7 @@
 #include "core/ops/normalisation.h"
 
 #include <cmath>
+#include <vector>
 
 #include "core/base/error.h"
 #include "core/kernels/kernels.h"
@@ -22,42 +23,109 @@ void check(const Variable& x, const Variable& weight, const Variable& bias, cons
   if (residual.defined() && residual.shape() != shape) fail_shapes("batch_norm", "residual and input do not fit", residual.shape(), shape);
 }
 
-class BatchNormNode final : public autograd::Node {
+/// What backward needs of a call.
+struct BatchNormSaved {
+  Tensor input;
+  Tensor output;  ///< only where there is a residual
+  Tensor weight, bias, mean, inverse_deviation;
+  float ceiling;
+};
+
+/// Of the input, when the sums over the batch are there.
+class BatchNormGradient final : public autograd::DeferredGradient {
  public:
-  /// `output`: only where there is a residual.
-  BatchNormNode(Tensor input, Tensor output, Tensor weight, Tensor bias, Tensor mean, Tensor inverse_deviation, float ceiling)
-      : input_(std::move(input)),
-        output_(std::move(output)),
-        weight_(std::move(weight)),
-        bias_(std::move(bias)),
-        mean_(std::move(mean)),
-        inverse_deviation_(std::move(inverse_deviation)),
-        ceiling_(ceiling) {}
+  /// `dy`: before ReLU where `ceiling` is kNoRelu.
+  BatchNormGradient(BatchNormSaved saved, float ceiling, Tensor dy, Tensor dweight, Tensor dbias)
+      : saved_(std::move(saved)), ceiling_(ceiling), dy_(std::move(dy)), dweight_(std::move(dweight)), dbias_(std::move(dbias)) {}
 
-  const char* name() const override { return "batch_norm"; }
+  Tensor whole(const Tensor& received) const override {
+    const bool in_order = !received.defined() || pixel_step(received);
+    const Tensor before = in_order ? received : channels_innermost(received);
+    Tensor dx = empty_like(saved_.input);
+    run(saved_.input.data<float>(), dy_.data<float>(), before.data<float>(), before.defined() ? *pixel_step(before) : 0, dx);
+    return dx;
+  }
 
-  void backward(const Tensor& gradient) override {
-    const Tensor dy = channels_innermost(gradient);
-    const ChannelExtent extent = channel_extent(input_.shape());
-    Tensor before = wants(0) ? received(0) : Tensor();
-    if (before.defined() && !pixel_step(before)) before = channels_innermost(before);
-    const int64_t before_step = before.defined() ? *pixel_step(before) : 0;
-    Tensor dx = empty_like(input_), dresidual = wants(3) ? empty_like(input_) : Tensor();
-    Tensor dweight = wants(1) ? target(1, weight_.shape()) : Tensor::empty(weight_.shape());
-    Tensor dbias = wants(2) ? target(2, weight_.shape()) : Tensor::empty(weight_.shape());
-    kernels_for(dx.device())
-        .normalisation.batch_norm_backward({extent.rows(), extent.channels, ceiling_, input_.data<float>(), output_.data<float>(),
-                                            dy.data<float>(), weight_.data<float>(), bias_.data<float>(), mean_.data<float>(), inverse_deviation_.data<float>(),
-                                            before.data<float>(), before_step, dx.data<float>(), dresidual.data<float>(), dweight.data<float>(), dbias.data<float>()});
-    if (wants(2)) give(2, std::move(dbias));
-    if (wants(1)) give(1, std::move(dweight));
-    if (wants(3)) give(3, std::move(dresidual));
-    if (wants(0)) give(0, std::move(dx));
+  void part(int64_t first, const Tensor& to) const override {
+    const ProfileScope scope(Phase::backward, "batch_norm");
+    const int64_t offset = first * (to.shape()[0] > 0 ? to.elements() / to.shape()[0] : 0);
+    run(saved_.input.data<float>() + offset, dy_.data<float>() + offset, nullptr, 0, to);
   }
 
  private:
-  Tensor input_, output_, weight_, bias_, mean_, inverse_deviation_;
+  void run(const float* x, const float* dy, const float* received, int64_t received_step, const Tensor& dx) const {
+    const ChannelExtent extent = channel_extent(dx.shape());
+    kernels_for(dx.device())
+        .normalisation.batch_norm_input_gradient({extent.rows(), channel_extent(saved_.input.shape()).rows(), extent.channels, ceiling_, x, dy, saved_.weight.data<float>(),
+                                                  saved_.bias.data<float>(), saved_.mean.data<float>(), saved_.inverse_deviation.data<float>(), dweight_.data<float>(),
+                                                  dbias_.data<float>(), received, received_step, dx.data<float>()});
+  }
+
+  BatchNormSaved saved_;
   float ceiling_;
+  Tensor dy_, dweight_, dbias_;
+};
+
+class BatchNormNode final : public autograd::Node {
+ public:
+  explicit BatchNormNode(BatchNormSaved saved) : saved_(std::move(saved)) {}
+
+  const char* name() const override { return "batch_norm"; }
+
+  void look_at(const Tensor& gradient, int64_t elements) override {
+    if (!gradient.is_channels_last()) return;
+    if (!is_summed(gradient)) start(gradient);
+    const int64_t rows = elements / saved_.input.shape()[1];
+    sum_until(elements == gradient.elements() ? rows : rows / kBatchNormBlockRows * kBatchNormBlockRows);
+  }
+
+  void backward(const Tensor& gradient) override {
+    const Tensor dy = channels_innermost(gradient);
+    if (!is_summed(dy)) start(dy);
+    sum_until(channel_extent(saved_.input.shape()).rows());
+    // Not in the parameters' own places, which others write to as soon as they are given.
+    const Tensor dweight = Tensor::empty(saved_.weight.shape()), dbias = Tensor::empty(saved_.weight.shape());
+    finish(dweight.data<float>(), dbias.data<float>());
+    const Tensor before_relu = before_relu_.defined() ? before_relu_ : dy;
+    if (wants(2)) give(2, dbias);
+    if (wants(1)) give(1, dweight);
+    if (wants(3)) give(3, before_relu);
+    if (wants(0)) give_deferred(0, std::make_shared<BatchNormGradient>(saved_, before_relu_.defined() ? kNoRelu : saved_.ceiling, before_relu, dweight, dbias));
+    dy_ = before_relu_ = Tensor();
+  }
+
+ private:
+  bool is_summed(const Tensor& dy) const { return dy_.defined() && dy_.bytes() == dy.bytes(); }
+
+  void start(const Tensor& dy) {
+    dy_ = dy;
+    // With a residual ReLU's mask is the result's: the pass that sums leaves the gradient before it for all that follows.
+    before_relu_ = saved_.output.defined() && saved_.ceiling != kNoRelu ? empty_like(saved_.input) : Tensor();
+    summed_rows_ = 0;
+    sums_.assign(2 * static_cast<size_t>(saved_.input.shape()[1]), 0.0);
+  }
+
+  void sum_until(int64_t rows) {
+    kernels_for(dy_.device())
+        .normalisation.batch_norm_gradient_sums({summed_rows_, rows, saved_.input.shape()[1], saved_.ceiling, saved_.input.data<float>(), saved_.output.data<float>(),
+                                                 dy_.data<float>(), saved_.weight.data<float>(), saved_.bias.data<float>(), saved_.mean.data<float>(),
+                                                 saved_.inverse_deviation.data<float>(), before_relu_.data<float>(), sums_.data()});
+    summed_rows_ = rows;
+  }
+
+  void finish(float* dweight, float* dbias) const {
+    const size_t channels = sums_.size() / 2;
+    for (size_t c = 0; c < channels; ++c) {
+      dbias[c] = static_cast<float>(sums_[c]);
+      dweight[c] = static_cast<float>(sums_[channels + c] * static_cast<double>(saved_.inverse_deviation.data<float>()[c]));
+    }
+  }
+
+  BatchNormSaved saved_;
+  // Of a gradient, which may come in parts: what is known of its first rows.
+  Tensor dy_, before_relu_;
+  int64_t summed_rows_ = 0;
+  std::vector<double> sums_;  // [2, channels]
 };
 
 /// x * scale + shift with a scale and a shift a channel.
@@ -92,8 +160,8 @@ Variable batch_norm(const Variable& x, const Variable& weight, const Variable& b
                                          other.data<float>(), output.data<float>(), mean.data<float>(), inverse_deviation.data<float>(),
                                          statistics.unbiased_variance.data<float>()});
   copy_into(mean, statistics.mean);
-  return autograd::record<BatchNormNode>(output, {&x, &weight, &bias, &residual}, input, residual.defined() ? output : Tensor(), scale, shift, mean, inverse_deviation,
-                                         options.ceiling);
+  return autograd::record<BatchNormNode>(output, {&x, &weight, &bias, &residual},
+                                         BatchNormSaved{input, residual.defined() ? output : Tensor(), scale, shift, mean, inverse_deviation, options.ceiling});
 }
 
 Variable batch_norm_apply(const Variable& x, const Variable& weight, const Variable& bias, const Variable& residual,

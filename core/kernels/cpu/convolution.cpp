@@ -1,10 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/kernels/cpu/convolution.h"
 
+#include <omp.h>
+
+#include <algorithm>
+
 #include "core/base/flops.h"
 #include "core/base/profiler.h"
 #include "core/kernels/cpu/direct/depthwise.h"
 #include "core/kernels/cpu/direct/direct.h"
+#include "core/kernels/cpu/direct/image.h"
 #include "core/kernels/cpu/direct/pointwise.h"
 #include "core/kernels/cpu/direct/winograd.h"
 #include "core/kernels/cpu/onednn/onednn.h"
@@ -60,8 +65,14 @@ void backward_weight(const ConvolutionBackwardWeight& args) {
   kernels_of(args.geometry, Direction::backward_weight).backward_weight(args);
 }
 
+int64_t images_at_once(const ConvolutionGeometry& g) {
+  constexpr int64_t kGradientElements = 1 << 19;  // of a thread: two mebibytes, whose products still fill their tiles
+  const int64_t elements = std::max<int64_t>(1, direct::result_elements(g));
+  return std::max<int64_t>(1, omp_get_max_threads() * kGradientElements / elements);
+}
+
 }  // namespace
 
-ConvolutionKernels convolution_kernels() { return {forward, backward_data, backward_weight}; }
+ConvolutionKernels convolution_kernels() { return {forward, backward_data, backward_weight, images_at_once}; }
 
 }  // namespace tessera::cpu

@@ -8,7 +8,7 @@ namespace tessera::cpu {
 
 /// out[row][column] = start[column] + sum over o < outer, i < inner of a[row * a_row + o * a_outer + i * a_inner] *
 /// b[o * b_outer + i * b_inner + column], the terms added in this order (or in two interleaved chains, where the block is small;
-/// which, depends on rows and columns alone). Steps are in elements.
+/// which, depends on rows and columns alone); then the same for further blocks of as many rows of a and out, by the same b. Steps are in elements.
 /// b and start are read, and except under `exact` out is written, in whole vectors: up to lanes - 1 elements behind `columns`.
 struct Tile {
   enum class Store : uint8_t {
@@ -26,6 +26,8 @@ struct Tile {
   float* out;
   int64_t out_row;
   Store store;
+  int64_t blocks = 1;
+  int64_t a_block = 0, out_block = 0;  ///< from one block to the next
 };
 
 /// Tiles of one instruction set.

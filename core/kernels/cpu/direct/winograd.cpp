@@ -39,7 +39,7 @@ struct Plan {
   /// A line more, for the same reason: the transform writes all points of a weight one after the other.
   int64_t weight_step() const { return out_panels() * weight_panel_step() + kWinogradPanel; }
 
-  /// A row of points; `in` holds it alone, `out` all of them.
+  /// A row of points, which is all that `in` and `out` hold.
   void multiply(int row_of_points, int64_t tiles, const float* in, float* out) const {
     Tile tile{};
     tile.rows = kernels.most_rows(kWinogradPanel / kernels.lanes), tile.columns = kWinogradPanel;
@@ -47,18 +47,18 @@ struct Plan {
     tile.a_row = kWinogradPanel, tile.a_outer = panel_step(), tile.a_inner = 1;
     tile.b_outer = kWinogradPanel * kWinogradPanel, tile.b_inner = kWinogradPanel;
     tile.out_row = kWinogradPanel;
+    tile.blocks = (tiles + tile.rows - 1) / tile.rows;
+    tile.a_block = tile.out_block = tile.rows * kWinogradPanel;
     for (int64_t i = 0; i < kPointsOfRow; ++i) {
-      const int64_t point = row_of_points * kPointsOfRow + i;
+      const float* point = weight + (row_of_points * kPointsOfRow + i) * weight_step();
       for (int64_t panel = 0; panel < out_panels(); ++panel) {
         for (int64_t block = 0; block < in_panels(); block += kBlockPanels) {
           tile.outer = std::min(kBlockPanels, in_panels() - block);
           tile.store = block == 0 ? Tile::Store::whole : Tile::Store::add;
-          tile.b = weight + point * weight_step() + panel * weight_panel_step() + block * tile.b_outer;
-          for (int64_t row = 0; row < tiles; row += tile.rows) {
-            tile.a = in + i * in_step() + block * panel_step() + row * kWinogradPanel;
-            tile.out = out + point * out_step() + panel * panel_step() + row * kWinogradPanel;
-            kernels.run(tile);
-          }
+          tile.a = in + i * in_step() + block * panel_step();
+          tile.b = point + panel * weight_panel_step() + block * tile.b_outer;
+          tile.out = out + i * out_step() + panel * panel_step();
+          kernels.run(tile);
         }
       }
     }
@@ -68,14 +68,18 @@ struct Plan {
     const WinogradGrid& grid = problem.grid;
     const WinogradKernels& winograd = winograd_kernels();
     const int64_t first = number * strip_rows, count = std::min(strip_rows, grid.rows() - first), row_elements = grid.columns * kWinogradPanel;
+    for (int64_t next = first + count; next < std::min(first + 2 * count, grid.rows()); ++next) {
+      grid.bring_input_near(next, problem.x, problem.in);
+      grid.bring_output_near<true>(next, problem.y, problem.out);
+    }
     for (int row = 0; row < kPointRows; ++row) {
       for (int64_t i = 0; i < count; ++i) {
         winograd.input(row, grid.input(first + i, problem.x, problem.in, zeros), {grid.columns, problem.in, in + i * row_elements, in_step(), panel_step()});
       }
       multiply(row, count * grid.columns, in, out);
-    }
-    for (int64_t i = 0; i < count; ++i) {
-      winograd.output({grid.columns, problem.out, out + i * row_elements, out_step(), panel_step()}, grid.output(first + i, problem.y, problem.out, problem.bias));
+      for (int64_t i = 0; i < count; ++i) {
+        winograd.output(row, {grid.columns, problem.out, out + i * row_elements, out_step(), panel_step()}, grid.output(first + i, problem.y, problem.out, problem.bias));
+      }
     }
   }
 };
@@ -100,7 +104,7 @@ void run(const Problem& problem) {
   plan.weight = weight.data<float>();
   const int64_t strips = (grid.rows() + strip_rows - 1) / strip_rows;
   const int threads = direct::threads_for(strips, grid.rows() * grid.columns * kWinogradPoints * problem.in * problem.out);
-  const int64_t zeros = grid.in_width * problem.in, in = kPointsOfRow * plan.in_step(), out = kWinogradPoints * plan.out_step();
+  const int64_t zeros = grid.in_width * problem.in, in = kPointsOfRow * plan.in_step(), out = kPointsOfRow * plan.out_step();
   const Tensor scratch = direct::scratch(zeros + (in + out) * threads);
   float* base = scratch.data<float>();
   std::fill_n(base, zeros, 0.0f);

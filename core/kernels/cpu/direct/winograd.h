@@ -18,8 +18,7 @@ constexpr int kPointRows = 4, kPointsOfRow = 4;
 constexpr int64_t kWinogradPanel = 16;
 constexpr int64_t winograd_panels(int64_t channels) { return (channels + kWinogradPanel - 1) / kWinogradPanel; }
 
-/// A row of tiles. Point p of a tile is at at(channel)[p * point_step + tile * kWinogradPanel]; of `input` and `gradient`, p counts within a row
-/// of points.
+/// A row of tiles and of their points one row. Point p of it is at at(channel)[p * point_step + tile * kWinogradPanel].
 struct WinogradTiles {
   int64_t tiles, channels;
   float* points;
@@ -65,7 +64,7 @@ struct WinogradKernels {
   void (*input)(int row, const WinogradInput&, const WinogradTiles&);  ///< 4x4 pixels to a row of points
   /// 2x2 pixels, as many tiles as `width` needs, to a row of points, 4 times what they should be.
   void (*gradient)(int row, const float* const (&rows)[2], int64_t width, const WinogradTiles&);
-  void (*output)(const WinogradTiles&, const WinogradOutput&);  ///< all points to 2x2 pixels
+  void (*output)(int row, const WinogradTiles&, const WinogradOutput&);  ///< a row of points' part of 2x2 pixels, which come to be in the order of the rows
   void (*weight)(const WinogradWeight&);
   void (*weight_gradient)(const WinogradWeightGradient&);
   void (*add_to)(int64_t elements, const float* terms, double* sums);

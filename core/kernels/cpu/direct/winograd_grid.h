@@ -8,6 +8,13 @@
 
 namespace tessera::cpu::winograd {
 
+/// Asks for a row of pixels that is needed soon. Rows are short, so that by itself a processor begins to guess them when they are nearly over.
+template <bool kToWrite>
+inline void bring_near(const float* row, int64_t elements) {
+  constexpr int64_t kLineElements = 16;
+  for (int64_t i = 0; i < elements; i += kLineElements) __builtin_prefetch(row + i, kToWrite ? 1 : 0, 2);
+}
+
 /// Tiles of 2x2 results over all images of a batch; rows of tiles are numbered through the batch.
 struct WinogradGrid {
   int64_t batch, in_height, in_width, out_height, out_width, padding_height, padding_width;
@@ -32,10 +39,24 @@ struct WinogradGrid {
     return input;
   }
 
+  /// The two rows of pixels, or one where the image ends, that belong to a row of tiles; the others of its windows belong to its neighbours.
+  void bring_input_near(int64_t row, const float* x, int64_t channels) const {
+    const int64_t first = 2 * (row % rows_of_image);
+    const float* image = x + row / rows_of_image * in_height * in_width * channels;
+    for (int64_t y = first; y < std::min(first + 2, in_height); ++y) bring_near<false>(image + y * in_width * channels, in_width * channels);
+  }
+
   WinogradOutput output(int64_t row, float* y, int64_t channels, const float* bias) const {
     const int64_t first = 2 * (row % rows_of_image);
     float* upper = y + (row / rows_of_image * out_height + first) * out_width * channels;
     return {{upper, first + 1 < out_height ? upper + out_width * channels : nullptr}, out_width, bias};
+  }
+
+  template <bool kToWrite>
+  void bring_output_near(int64_t row, const float* y, int64_t channels) const {
+    const int64_t first = 2 * (row % rows_of_image);
+    const float* upper = y + (row / rows_of_image * out_height + first) * out_width * channels;
+    bring_near<kToWrite>(upper, (first + 1 < out_height ? 2 : 1) * out_width * channels);
   }
 };
 

@@ -79,6 +79,10 @@ struct Plan {
     const int64_t end = std::min(grid.rows(), (number + 1) * group_rows), row_elements = grid.columns * kWinogradPanel;
     for (int64_t first = number * group_rows; first < end; first += strip_rows) {
       const int64_t count = std::min(strip_rows, end - first);
+      for (int64_t next = first + count; next < std::min(first + 2 * count, grid.rows()); ++next) {
+        grid.bring_input_near(next, args.x, g.in_channels);
+        grid.bring_output_near<false>(next, args.dy, g.out_channels);
+      }
       for (int row = 0; row < kPointRows; ++row) {
         for (int64_t i = 0; i < count; ++i) {
           winograd.input(row, grid.input(first + i, args.x, g.in_channels, zeros),

@@ -35,18 +35,18 @@ inline void two_sums(int64_t rows, int64_t count, double (&first)[kChannelLanes]
   }
 }
 
-/// The same of many channels, which rows are read through in the order in which they lie in memory. add(row, channel, a, b)
+/// Adds the same of rows [begin, end) of many channels, which are read through in the order in which they lie in memory; blocks begin at multiples of
+/// kBlockRows, as `begin` must. add(row, channel, a, b)
 template <typename Add>
-inline void two_sums_of_rows(int64_t rows, int64_t channels, double* first, double* second, Add add) {
-  for (int64_t c = 0; c < channels; ++c) first[c] = second[c] = 0.0;
-  for (int64_t begin = 0; begin < rows; begin += kBlockRows) {
-    const int64_t end = begin + kBlockRows < rows ? begin + kBlockRows : rows;
+inline void add_sums_of_rows(int64_t begin, int64_t end, int64_t channels, double* first, double* second, Add add) {
+  for (; begin < end; begin += kBlockRows) {
+    const int64_t block_end = begin + kBlockRows < end ? begin + kBlockRows : end;
     for (int64_t group = 0; group < channels; group += kChannelLanes) {
       const auto of_group = [&](int64_t row, int64_t c, float& a, float& b) __attribute__((always_inline)) { add(row, group + c, a, b); };
       if (channels - group >= kChannelLanes) {
-        add_block<true>(begin, end, kChannelLanes, first + group, second + group, of_group);
+        add_block<true>(begin, block_end, kChannelLanes, first + group, second + group, of_group);
       } else {
-        add_block<false>(begin, end, channels - group, first + group, second + group, of_group);
+        add_block<false>(begin, block_end, channels - group, first + group, second + group, of_group);
       }
     }
   }

@@ -54,19 +54,19 @@ inline __attribute__((always_inline)) void store_sum(float* out, int64_t out_row
 }
 
 template <int kRows, int kVectors>
-inline __attribute__((always_inline)) void finish(const Tile& tile, const Block<kRows, kVectors>& sum) {
+inline __attribute__((always_inline)) void finish(const Tile& tile, float* out, const Block<kRows, kVectors>& sum) {
   constexpr int64_t kWidth = kVectors * kLanes;
-  if (tile.store == Tile::Store::whole) return store_whole<kRows, kVectors>(tile.out, tile.out_row, sum);
-  if (tile.store == Tile::Store::add) return store_sum<kRows, kVectors>(tile.out, tile.out_row, tile.columns - kWidth + kLanes, sum);
+  if (tile.store == Tile::Store::whole) return store_whole<kRows, kVectors>(out, tile.out_row, sum);
+  if (tile.store == Tile::Store::add) return store_sum<kRows, kVectors>(out, tile.out_row, tile.columns - kWidth + kLanes, sum);
   float block[kRows * kWidth];
   store_whole<kRows, kVectors>(block, kWidth, sum);
   for (int64_t r = 0; r < kRows; ++r) {
-    for (int64_t c = 0; c < tile.columns; ++c) tile.out[r * tile.out_row + c] = block[r * kWidth + c];
+    for (int64_t c = 0; c < tile.columns; ++c) out[r * tile.out_row + c] = block[r * kWidth + c];
   }
 }
 
 template <int kRows, int kVectors>
-void run_block(const Tile& tile) {
+inline void run_block(const Tile& tile, const float* a, float* out) {
   constexpr int kBases = (kRows + 2) / 3;
   constexpr int kChains = kRows * kVectors <= 6 ? 2 : 1;  // additions take four cycles: fewer than eight chains would wait
   Block<kRows, kVectors> sums[kChains];
@@ -82,7 +82,7 @@ void run_block(const Tile& tile) {
   for (int64_t o = 0; o < tile.outer; ++o) {
     const char* bases[kBases];
 #pragma GCC unroll 8
-    for (int i = 0; i < kBases; ++i) bases[i] = reinterpret_cast<const char*>(tile.a + o * tile.a_outer) + 3 * i * row_bytes;
+    for (int i = 0; i < kBases; ++i) bases[i] = reinterpret_cast<const char*>(a + o * tile.a_outer) + 3 * i * row_bytes;
     const float* b = tile.b + o * tile.b_outer;
     const auto step = [&](Block<kRows, kVectors>& sum) __attribute__((always_inline)) {
       add_terms<kRows, kVectors>(sum, bases, row_bytes, b);
@@ -104,14 +104,19 @@ void run_block(const Tile& tile) {
       for (int v = 0; v < kVectors; ++v) sums[0][r][v] += sums[1][r][v];
     }
   }
-  finish<kRows, kVectors>(tile, sums[0]);
+  finish<kRows, kVectors>(tile, out, sums[0]);
+}
+
+template <int kRows, int kVectors>
+void run_blocks(const Tile& tile) {
+  for (int64_t block = 0; block < tile.blocks; ++block) run_block<kRows, kVectors>(tile, tile.a + block * tile.a_block, tile.out + block * tile.out_block);
 }
 
 using Run = void (*)(const Tile&);
 
 template <int kVectors, int... kRows>
 void run_rows(const Tile& tile, std::integer_sequence<int, kRows...>) {
-  static constexpr Run kTable[] = {run_block<kRows + 1, kVectors>...};
+  static constexpr Run kTable[] = {run_blocks<kRows + 1, kVectors>...};
   kTable[tile.rows - 1](tile);
 }
 

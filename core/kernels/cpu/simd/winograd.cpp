@@ -80,28 +80,32 @@ void gradient(int row, const float* const (&rows)[2], int64_t width, const Winog
   kRows[row](rows, width, tiles);
 }
 
-void output(const WinogradTiles& tiles, const WinogradOutput& output) {
+/// Sums over columns of points make two columns of pixels; the upper row of them is the sum of the first three rows of points, the lower one the second less
+/// the others.
+template <int kRow>
+void output_row(const WinogradTiles& tiles, const WinogradOutput& output) {
   for_channels(tiles.channels, [&]<typename Value>(int64_t channel) {
     const Value bias = output.bias ? load<Value>(output.bias + channel) : Value{};
+    float *upper = output.rows[0] + channel, *lower = output.rows[1] ? output.rows[1] + channel : nullptr;
+    const auto put = [&](int64_t at, Value sum) __attribute__((always_inline)) {
+      if constexpr (kRow == 0) store(upper + at, sum + bias);
+      if constexpr (kRow == 1 || kRow == 2) store(upper + at, load<Value>(upper + at) + sum);
+      if (kRow == 0 || !lower) return;
+      store(lower + at, kRow == 1 ? sum + bias : load<Value>(lower + at) - sum);
+    };
     const float* in = tiles.at(channel);
     for (int64_t t = 0; t < tiles.tiles; ++t, in += kWinogradPanel) {
-      Value upper[4], lower[4];
-#pragma GCC unroll 4
-      for (int column = 0; column < 4; ++column) {
-        const auto point = [&](int row) { return load<Value>(in + (4 * row + column) * tiles.point_step); };
-        const Value second = point(1), third = point(2);
-        upper[column] = point(0) + second + third;
-        lower[column] = second - third - point(3);
-      }
-      const int64_t at = 2 * t * tiles.channels + channel;
-      const auto put = [&](float* row, const Value(&sums)[4]) {
-        store(row + at, sums[0] + sums[1] + sums[2] + bias);
-        if (2 * t + 1 < output.width) store(row + at + tiles.channels, sums[1] - sums[2] - sums[3] + bias);
-      };
-      put(output.rows[0], upper);
-      if (output.rows[1]) put(output.rows[1], lower);
+      const Value second = load<Value>(in + tiles.point_step), third = load<Value>(in + 2 * tiles.point_step);
+      const int64_t at = 2 * t * tiles.channels;
+      put(at, load<Value>(in) + second + third);
+      if (2 * t + 1 < output.width) put(at + tiles.channels, second - third - load<Value>(in + 3 * tiles.point_step));
     }
   });
+}
+
+void output(int row, const WinogradTiles& tiles, const WinogradOutput& output) {
+  static constexpr decltype(&output_row<0>) kRows[] = {output_row<0>, output_row<1>, output_row<2>, output_row<3>};
+  kRows[row](tiles, output);
 }
 
 /// Three values to four points.
