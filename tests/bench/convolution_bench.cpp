@@ -64,7 +64,10 @@ std::vector<Way> ways_for(const ConvolutionGeometry& g) {
   if (cpu::grouped::fits(g)) ways[6].kernels = {cpu::grouped::forward, cpu::grouped::backward_data, cpu::grouped::backward_weight};
   if (g.groups == 1) ways[4].kernels.backward_weight = cpu::direct::backward_weight_by_panels;
   if (cpu::pointwise::fits(g)) ways[5].kernels.backward_weight = cpu::pointwise::backward_weight;
-  if (cpu::pointwise::fits(g) && g.stride_height == 1) ways[5].kernels.backward_data = cpu::pointwise::backward_data;
+  if (cpu::pointwise::fits(g) && g.stride_height == 1) {
+    ways[5].kernels.forward = cpu::pointwise::forward;
+    ways[5].kernels.backward_data = cpu::pointwise::backward_data;
+  }
   return ways;
 }
 

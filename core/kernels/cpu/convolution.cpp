@@ -25,7 +25,7 @@ const ConvolutionKernels& kernels_of(const ConvolutionGeometry& geometry, Direct
   static constexpr ConvolutionKernels kWinograd = {winograd::forward, winograd::backward_data, winograd::backward_weight};
   static constexpr ConvolutionKernels kDepthwise = {depthwise::forward, depthwise::backward_data, nullptr};
   static constexpr ConvolutionKernels kPanels = {nullptr, nullptr, direct::backward_weight_by_panels};
-  static constexpr ConvolutionKernels kProduct = {nullptr, pointwise::backward_data, pointwise::backward_weight};
+  static constexpr ConvolutionKernels kProduct = {pointwise::forward, pointwise::backward_data, pointwise::backward_weight};
   static constexpr ConvolutionKernels kGrouped = {grouped::forward, grouped::backward_data, grouped::backward_weight};
   switch (direct::method_for(geometry, direction)) {
     case direct::Method::direct: return kDirect;

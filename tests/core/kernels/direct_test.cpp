@@ -87,10 +87,10 @@ ConvolutionKernels winograd_kernels() { return {cpu::winograd::forward, cpu::win
 
 /// Of the weight alone; the other directions are the direct kernels'.
 ConvolutionKernels panel_kernels() { return {cpu::direct::forward, cpu::direct::backward_data, cpu::direct::backward_weight_by_panels}; }
-/// Gradients of 1x1 windows, of the input only where the step is one.
+/// 1x1 windows; forward and the gradient of the input only where the step is one.
 ConvolutionKernels product_kernels(const Case& c) {
   const bool single = c.stride_height == 1 && c.stride_width == 1;
-  return {cpu::direct::forward, single ? cpu::pointwise::backward_data : cpu::direct::backward_data, cpu::pointwise::backward_weight};
+  return {single ? cpu::pointwise::forward : cpu::direct::forward, single ? cpu::pointwise::backward_data : cpu::direct::backward_data, cpu::pointwise::backward_weight};
 }
 ConvolutionKernels grouped_kernels() { return {cpu::grouped::forward, cpu::grouped::backward_data, cpu::grouped::backward_weight}; }
 /// Without the gradient of the weight.

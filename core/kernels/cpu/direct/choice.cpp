@@ -36,11 +36,17 @@ bool prefers_winograd(const ConvolutionGeometry& g) {
   return fits_winograd(g) && fewest >= 16 && g.out_height >= 4 && g.out_width >= 4;
 }
 
-/// Gradients of 1x1 windows: oneDNN's of the weight reaches two thirds of its own product, its of the input is the slower one where that has more channels.
+/// 1x1 windows: oneDNN's gradient of the weight reaches two thirds of its own product. In the other directions they are equals, but a product needs no weights
+/// in another order, made anew after every update: that tells where a weight has more numbers than a plane of results.
 bool prefers_product(const ConvolutionGeometry& g, Direction direction) {
   if (!pointwise::fits(g) || g.in_channels < 16 || g.out_channels < 16) return false;
-  if (direction == Direction::backward_data) return g.stride_height == 1 && g.stride_width == 1 && g.in_channels > 32 && g.in_channels >= g.out_channels;
-  return direction == Direction::backward_weight;
+  const bool single = g.stride_height == 1 && g.stride_width == 1, heavy = g.in_channels >= 256 && g.out_channels >= 256;
+  switch (direction) {
+    case Direction::forward: return single && heavy;
+    case Direction::backward_data: return single && g.in_channels > 32 && (heavy || g.in_channels >= g.out_channels);
+    case Direction::backward_weight: return true;
+  }
+  return false;
 }
 
 /// Of gradients of the weight that are left.
