@@ -11,6 +11,7 @@
 
 #include "core/kernels/cpu/direct/depthwise.h"
 #include "core/kernels/cpu/direct/direct.h"
+#include "core/kernels/cpu/direct/grouped.h"
 #include "core/kernels/cpu/direct/pointwise.h"
 #include "core/kernels/cpu/direct/winograd.h"
 #include "core/kernels/cpu/onednn/onednn.h"
@@ -56,12 +57,17 @@ std::vector<Way> ways_for(const ConvolutionGeometry& g) {
                            {"winograd", {}},
                            {"depthwise", {}},
                            {"panels", {}},
-                           {"product", {}}};
+                           {"product", {}},
+                           {"grouped", {}}};
   if (cpu::direct::fits_winograd(g)) ways[2].kernels = {cpu::winograd::forward, cpu::winograd::backward_data, cpu::winograd::backward_weight};
   if (cpu::depthwise::fits(g)) ways[3].kernels = {cpu::depthwise::forward, cpu::depthwise::backward_data, nullptr};
+  if (cpu::grouped::fits(g)) ways[6].kernels = {cpu::grouped::forward, cpu::grouped::backward_data, cpu::grouped::backward_weight};
   if (g.groups == 1) ways[4].kernels.backward_weight = cpu::direct::backward_weight_by_panels;
   if (cpu::pointwise::fits(g)) ways[5].kernels.backward_weight = cpu::pointwise::backward_weight;
-  if (cpu::pointwise::fits(g) && g.stride_height == 1) ways[5].kernels.backward_data = cpu::pointwise::backward_data;
+  if (cpu::pointwise::fits(g) && g.stride_height == 1) {
+    ways[5].kernels.forward = cpu::pointwise::forward;
+    ways[5].kernels.backward_data = cpu::pointwise::backward_data;
+  }
   return ways;
 }
 

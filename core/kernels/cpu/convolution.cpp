@@ -9,6 +9,7 @@
 #include "core/base/profiler.h"
 #include "core/kernels/cpu/direct/depthwise.h"
 #include "core/kernels/cpu/direct/direct.h"
+#include "core/kernels/cpu/direct/grouped.h"
 #include "core/kernels/cpu/direct/image.h"
 #include "core/kernels/cpu/direct/pointwise.h"
 #include "core/kernels/cpu/direct/winograd.h"
@@ -29,13 +30,15 @@ const ConvolutionKernels& kernels_of(const ConvolutionGeometry& geometry, Direct
   static constexpr ConvolutionKernels kWinograd = {winograd::forward, winograd::backward_data, winograd::backward_weight};
   static constexpr ConvolutionKernels kDepthwise = {depthwise::forward, depthwise::backward_data, nullptr};
   static constexpr ConvolutionKernels kPanels = {nullptr, nullptr, direct::backward_weight_by_panels};
-  static constexpr ConvolutionKernels kProduct = {nullptr, pointwise::backward_data, pointwise::backward_weight};
+  static constexpr ConvolutionKernels kProduct = {pointwise::forward, pointwise::backward_data, pointwise::backward_weight};
+  static constexpr ConvolutionKernels kGrouped = {grouped::forward, grouped::backward_data, grouped::backward_weight};
   switch (direct::method_for(geometry, direction)) {
     case direct::Method::direct: return kDirect;
     case direct::Method::winograd: return kWinograd;
     case direct::Method::depthwise: return kDepthwise;
     case direct::Method::panels: return kPanels;
     case direct::Method::product: return kProduct;
+    case direct::Method::grouped: return kGrouped;
     case direct::Method::library: break;
   }
   return library();

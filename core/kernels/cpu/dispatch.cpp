@@ -36,10 +36,11 @@ struct Choice {
   cpu::TileKernels tiles;
   cpu::WinogradKernels winograd;
   cpu::DepthwiseKernels depthwise;
+  cpu::GroupedKernels grouped;
 };
 
 #define TESSERA_CHOICE_OF(isa) \
-  Choice { #isa, TESSERA_TABLE_OF(isa), cpu::isa::tile_kernels(), cpu::isa::winograd_kernels(), cpu::isa::depthwise_kernels() }
+  Choice { #isa, TESSERA_TABLE_OF(isa), cpu::isa::tile_kernels(), cpu::isa::winograd_kernels(), cpu::isa::depthwise_kernels(), cpu::isa::grouped_kernels() }
 
 Choice choose() {
   __builtin_cpu_init();
@@ -71,6 +72,7 @@ const Kernels& kernels_for(Device device) {
 const cpu::TileKernels& cpu::tile_kernels() { return choice().tiles; }
 const cpu::WinogradKernels& cpu::winograd_kernels() { return choice().winograd; }
 const cpu::DepthwiseKernels& cpu::depthwise_kernels() { return choice().depthwise; }
+const cpu::GroupedKernels& cpu::grouped_kernels() { return choice().grouped; }
 
 void set_kernel_threads(int threads) { omp_set_num_threads(threads); }
 

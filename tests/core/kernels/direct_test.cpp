@@ -7,6 +7,7 @@
 
 #include "core/kernels/cpu/direct/depthwise.h"
 #include "core/kernels/cpu/direct/direct.h"
+#include "core/kernels/cpu/direct/grouped.h"
 #include "core/kernels/cpu/direct/pointwise.h"
 #include "core/kernels/cpu/direct/winograd.h"
 #include "core/kernels/cpu/onednn/onednn.h"
@@ -86,11 +87,12 @@ ConvolutionKernels winograd_kernels() { return {cpu::winograd::forward, cpu::win
 
 /// Of the weight alone; the other directions are the direct kernels'.
 ConvolutionKernels panel_kernels() { return {cpu::direct::forward, cpu::direct::backward_data, cpu::direct::backward_weight_by_panels}; }
-/// Gradients of 1x1 windows, of the input only where the step is one.
+/// 1x1 windows; forward and the gradient of the input only where the step is one.
 ConvolutionKernels product_kernels(const Case& c) {
   const bool single = c.stride_height == 1 && c.stride_width == 1;
-  return {cpu::direct::forward, single ? cpu::pointwise::backward_data : cpu::direct::backward_data, cpu::pointwise::backward_weight};
+  return {single ? cpu::pointwise::forward : cpu::direct::forward, single ? cpu::pointwise::backward_data : cpu::direct::backward_data, cpu::pointwise::backward_weight};
 }
+ConvolutionKernels grouped_kernels() { return {cpu::grouped::forward, cpu::grouped::backward_data, cpu::grouped::backward_weight}; }
 /// Without the gradient of the weight.
 ConvolutionKernels depthwise_kernels() { return {cpu::depthwise::forward, cpu::depthwise::backward_data, nullptr}; }
 
@@ -282,6 +284,31 @@ TEST_P(Depthwise, EqualsDoublePrecision) { expect_double_precision(GetParam(), d
 TEST_P(Depthwise, SameBitsForAnyNumberOfThreads) { expect_same_bits(GetParam(), depthwise_kernels()); }
 
 INSTANTIATE_TEST_SUITE_P(Geometries, Depthwise, testing::ValuesIn(depthwise_cases()));
+
+/// Groups of each size that a vector may share or fill, both steps, all paddings, odd and even sizes, several bands and several chunks of channels.
+std::vector<Case> three_by_three_cases() {
+  std::vector<Case> cases = {{0, 16, 5, 5, 16, 3, 3, 1, 1, 1, 1, 4}, {9, 32, 7, 7, 32, 3, 3, 1, 1, 1, 1, 8},       {1, 144, 40, 41, 144, 3, 3, 1, 1, 1, 1, 36},
+                             {2, 64, 3, 3, 64, 3, 3, 2, 2, 1, 1, 2}, {1, 256, 30, 17, 256, 3, 3, 2, 2, 1, 1, 32}};
+  int64_t turn = 0;
+  for (const int64_t of_group : {4, 8, 16, 32, 48}) {
+    for (const int64_t step : {1, 2}) {
+      for (const int64_t padding : {0, 1, 2}) {
+        const int64_t channels = of_group * (of_group == 4 ? 12 : of_group == 8 ? 6 : 2), height = 3 + (turn * 7) % 12, width = 3 + (turn * 5) % 14;
+        cases.push_back({1 + turn % 6, channels, height, width, channels, 3, 3, step, step, padding, (padding + turn) % 3, channels / of_group});
+        ++turn;
+      }
+    }
+  }
+  return cases;
+}
+
+class Grouped : public Direct {};
+
+TEST_P(Grouped, EqualsDoublePrecision) { expect_double_precision(GetParam(), grouped_kernels()); }
+TEST_P(Grouped, SameBitsForAnyNumberOfThreads) { expect_same_bits(GetParam(), grouped_kernels()); }
+TEST_P(Grouped, AnImageDoesNotDependOnItsPlace) { expect_no_place(GetParam(), grouped_kernels()); }
+
+INSTANTIATE_TEST_SUITE_P(Geometries, Grouped, testing::ValuesIn(three_by_three_cases()));
 
 TEST(DirectThreads, SameBitsWhereThereIsEnoughToSplit) {
   const Problem problem(Case{22, 6, 20, 20, 9, 5, 5, 1, 1, 2, 2}.geometry());

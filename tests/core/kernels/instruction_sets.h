@@ -26,6 +26,7 @@ struct InstructionSet {
   RotaryKernels rotary;
   cpu::TileKernels tiles;
   cpu::DepthwiseKernels depthwise;
+  cpu::GroupedKernels grouped;
   void (*column_sums)(const ColumnSums&);
 };
 
@@ -33,7 +34,8 @@ struct InstructionSet {
   InstructionSet {                                                                                                                            \
     #isa, cpu::isa::elementwise_kernels(), cpu::isa::loss_kernels(), cpu::isa::normalisation_kernels(), cpu::isa::softmax_kernels(),          \
         cpu::isa::arithmetic_kernels(), cpu::isa::reduction_kernels(), cpu::isa::pooling_kernels(), cpu::isa::bin_pooling_kernels(),          \
-        cpu::isa::resample_kernels(), cpu::isa::rotary_kernels(), cpu::isa::tile_kernels(), cpu::isa::depthwise_kernels(), cpu::isa::column_sums \
+        cpu::isa::resample_kernels(), cpu::isa::rotary_kernels(), cpu::isa::tile_kernels(), cpu::isa::depthwise_kernels(), cpu::isa::grouped_kernels(),     \
+        cpu::isa::column_sums                                                                                                                 \
   }
 
 /// Those that this processor has; the first is the baseline.

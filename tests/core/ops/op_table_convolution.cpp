@@ -151,6 +151,9 @@ std::vector<OpRow> convolution_rows() {
   rows.push_back(conv_row({2, 24, 7, 6}, {24, 4, 3, 3}, {.padding = 1, .groups = 6}));
   rows.push_back(conv_row({1, 16, 6, 9}, {32, 8, 3, 3}, {.stride = 2, .padding = 1, .groups = 2}));
   rows.push_back(conv_row({3, 32, 5, 4}, {32, 16, 3, 3}, {.padding = 1, .groups = 2}));
+  rows.push_back(conv_row({2, 16, 7, 6}, {16, 4, 3, 3}, {.padding = 1, .groups = 4}));
+  rows.push_back(conv_row({1, 16, 6, 9}, {16, 4, 3, 3}, {.stride = 2, .padding = 1, .groups = 4}));
+  rows.push_back(conv_row({1, 16, 5, 6}, {16, 8, 3, 3}, {.stride = 2, .padding = 1, .groups = 2}));
   rows.push_back(conv_row({2, 3, 9, 12}, {4, 3, 1, 5}, {.stride = {1, 2}, .padding = {0, 2}}));
   rows.push_back(conv_row({2, 16, 12, 7}, {24, 16, 5, 2}, {.stride = {3, 1}, .padding = {1, 0}, .dilation = {2, 1}}));
   rows.push_back(conv_row({0, 3, 6, 6}, {4, 3, 3, 3}, {}));

@@ -6,6 +6,7 @@
 
 #include "core/kernels/cpu/direct/depthwise.h"
 #include "core/kernels/cpu/direct/direct.h"
+#include "core/kernels/cpu/direct/grouped.h"
 #include "core/kernels/cpu/direct/pointwise.h"
 #include "core/kernels/cpu/direct/tile.h"
 
@@ -35,11 +36,17 @@ bool prefers_winograd(const ConvolutionGeometry& g) {
   return fits_winograd(g) && fewest >= 16 && g.out_height >= 4 && g.out_width >= 4;
 }
 
-/// Gradients of 1x1 windows: oneDNN's of the weight reaches two thirds of its own product, its of the input is the slower one where that has more channels.
+/// 1x1 windows: oneDNN's gradient of the weight reaches two thirds of its own product. In the other directions they are equals, but a product needs no weights
+/// in another order, made anew after every update: that tells where a weight has more numbers than a plane of results.
 bool prefers_product(const ConvolutionGeometry& g, Direction direction) {
   if (!pointwise::fits(g) || g.in_channels < 16 || g.out_channels < 16) return false;
-  if (direction == Direction::backward_data) return g.stride_height == 1 && g.stride_width == 1 && g.in_channels > 32 && g.in_channels >= g.out_channels;
-  return direction == Direction::backward_weight;
+  const bool single = g.stride_height == 1 && g.stride_width == 1, heavy = g.in_channels >= 256 && g.out_channels >= 256;
+  switch (direction) {
+    case Direction::forward: return single && heavy;
+    case Direction::backward_data: return single && g.in_channels > 32 && (heavy || g.in_channels >= g.out_channels);
+    case Direction::backward_weight: return true;
+  }
+  return false;
 }
 
 /// Of gradients of the weight that are left.
@@ -51,8 +58,14 @@ bool prefers_depthwise(const ConvolutionGeometry& g, Direction direction) {
   return direction == Direction::forward || (direction == Direction::backward_data && (g.stride_height > 1 || g.out_width >= 28));
 }
 
+/// Groups that fill no vector, and the gradient of the input where windows of step two make pairs of results.
+bool prefers_grouped(const ConvolutionGeometry& g, Direction direction) {
+  const int64_t channels = g.in_channels / g.groups;
+  return grouped::fits(g) && (channels == 4 || (channels == 8 && g.stride_height == 2 && direction == Direction::backward_data));
+}
+
 /// Groups of a few channels: more than one, for that is depthwise, and no more than fill the vectors of a block.
-bool prefers_grouped(const ConvolutionGeometry& g) {
+bool prefers_blocks(const ConvolutionGeometry& g) {
   const int64_t in = g.in_channels / g.groups, out = g.out_channels / g.groups;
   return std::min(in, out) >= 4 && std::max(in, out) <= 64 && g.kernel_height * g.kernel_width > 1;
 }
@@ -76,7 +89,10 @@ bool fits_winograd(const ConvolutionGeometry& g) {
 Method method_for(const ConvolutionGeometry& g, Direction direction) {
   if (prefers_depthwise(g, direction)) return Method::depthwise;
   if (g.dilation_height != 1 || g.dilation_width != 1) return Method::library;
-  if (g.groups != 1) return prefers_grouped(g) && tile_kernels().lanes < 16 ? Method::direct : Method::library;
+  if (g.groups != 1) {
+    if (!prefers_blocks(g) || tile_kernels().lanes >= 16) return Method::library;
+    return prefers_grouped(g, direction) ? Method::grouped : Method::direct;
+  }
   // Nobody has measured where oneDNN's AVX-512 kernels become the better ones; below sixteen channels they cannot fill a vector.
   if (tile_kernels().lanes >= 16 && std::min(g.in_channels, g.out_channels) >= 16) return Method::library;
   if (prefers_product(g, direction)) return Method::product;

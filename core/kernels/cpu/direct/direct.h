@@ -15,7 +15,8 @@ enum class Method : uint8_t {
   winograd,   ///< winograd.h: 3x3 windows of step one besides
   depthwise,  ///< depthwise.h: 3x3 windows of a single channel each
   panels,     ///< backward_weight_by_panels(): no groups
-  product     ///< pointwise.h: 1x1 windows
+  product,    ///< pointwise.h: 1x1 windows
+  grouped     ///< grouped.h: 3x3 windows of groups of a few channels
 };
 
 /// Whose kernels are the fastest. A function of the geometry alone: nothing is ever timed while a program runs.

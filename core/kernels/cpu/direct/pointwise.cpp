@@ -30,6 +30,13 @@ Tensor seen_pixels(const ConvolutionGeometry& g, const float* x) {
 
 bool fits(const ConvolutionGeometry& g) { return g.kernel_height == 1 && g.kernel_width == 1 && g.padding_height == 0 && g.padding_width == 0 && g.groups == 1; }
 
+void forward(const ConvolutionForward& args) {
+  const ConvolutionGeometry& g = args.geometry;
+  const int64_t pixels = g.batch * g.out_height * g.out_width;
+  onednn::matmul({pixels, g.out_channels, g.in_channels, false, true, args.x, args.weight, args.y});
+  if (args.bias) kernels_for(Device::cpu).matmul.add_bias(pixels, g.out_channels, args.bias, args.y);
+}
+
 void backward_data(const ConvolutionBackwardData& args) {
   const ConvolutionGeometry& g = args.geometry;
   onednn::matmul({g.batch * g.out_height * g.out_width, g.in_channels, g.out_channels, false, false, args.dy, args.weight, args.dx});

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Gradients of convolutions whose windows are single pixels: products of matrices, which lie in memory already unless the step leaves pixels out.
+// Convolutions whose windows are single pixels: products of matrices, which lie in memory already unless the step leaves pixels out. No weight is reordered for them.
 #pragma once
 
 #include "core/kernels/convolution.h"
@@ -9,7 +9,8 @@ namespace tessera::cpu::pointwise {
 /// 1x1 windows without padding and groups.
 bool fits(const ConvolutionGeometry& geometry);
 
-/// Of a geometry that fits, with a step of one.
+// Of a geometry that fits, with a step of one.
+void forward(const ConvolutionForward&);
 void backward_data(const ConvolutionBackwardData&);
 /// Of a geometry that fits.
 void backward_weight(const ConvolutionBackwardWeight&);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "core/kernels/cpu/direct/depthwise.h"
+#include "core/kernels/cpu/direct/grouped.h"
 #include "core/kernels/cpu/direct/tile.h"
 #include "core/kernels/cpu/direct/winograd.h"
 #include "core/kernels/kernels.h"
@@ -28,6 +29,7 @@
   TileKernels tile_kernels();                                                  \
   WinogradKernels winograd_kernels();                                          \
   DepthwiseKernels depthwise_kernels();                                        \
+  GroupedKernels grouped_kernels();                                            \
   void add_bias(int64_t rows, int64_t columns, const float* bias, float* out); \
   void column_sums(const ColumnSums&);                                         \
   void bias_activation(const BiasActivation&);                                 \
