@@ -46,7 +46,7 @@ void Engine::backward(const Variable& root, const Tensor& gradient) {
       node->run_backward();
     }
     for (auto& input : node->inputs_) {
-      if (input) --input->uses_;
+      if (input) --input->consumers_left_;
       if (input && !input->is_leaf() && !input->queued_) {
         input->queued_ = true;
         queue(input);

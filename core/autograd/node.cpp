@@ -71,7 +71,7 @@ Tensor Node::accumulator(size_t input, const Shape& shape) const {
 void connect(Node& node, std::vector<std::shared_ptr<Node>> inputs) {
   for (const auto& input : inputs) {
     if (!input) continue;
-    ++input->uses_;
+    ++input->consumers_left_;
     if (input->is_leaf()) static_cast<Leaf&>(*input).add_use();
   }
   node.inputs_ = std::move(inputs);

@@ -65,7 +65,7 @@ class Node {
     return inputs_[input]->gradient_target(shape, channels_last);
   }
   void show(size_t input, const Tensor& gradient, int64_t elements) const {
-    if (inputs_[input]->uses_ == 1) inputs_[input]->look_at(gradient, elements);
+    if (inputs_[input]->consumers_left_ == 1) inputs_[input]->look_at(gradient, elements);
   }
   Tensor received(size_t input) const { return inputs_[input]->take_received(); }
   /// What `input` has received so far, or zeros, in memory that the caller may add to; to be given back.
@@ -80,7 +80,7 @@ class Node {
 
   uint64_t sequence_;
   bool queued_ = false;
-  int64_t uses_ = 0;  // by nodes whose backward is not over
+  int64_t consumers_left_ = 0;  // nodes that may still send a part; one that never runs leaves it too large, and then nothing is shown
   std::vector<std::shared_ptr<Node>> inputs_;
   Tensor gradient_;
   std::shared_ptr<const DeferredGradient> deferred_;  // instead of gradient_

@@ -66,7 +66,7 @@ struct ConvolutionKernels {
   void (*forward)(const ConvolutionForward&);
   void (*backward_data)(const ConvolutionBackwardData&);
   void (*backward_weight)(const ConvolutionBackwardWeight&);
-  /// Images of a batch whose gradients are best computed before those of the next: their gradient stays in the cache from one product to the other.
+  /// Images of a batch, 1 to all, whose gradients are best computed before those of the next: their gradient stays in the cache from one product to the other.
   int64_t (*images_at_once)(const ConvolutionGeometry&) = nullptr;
 };
 

@@ -137,11 +137,7 @@ class ConvolutionNode final : public autograd::Node {
     Tensor received;            ///< what dx is added to; undefined: nothing
   };
 
-  /// As few parts as possible, all of about as many images.
-  int64_t images_at_once() const {
-    const int64_t most = kernels_for(input_.device()).convolution.images_at_once(geometry_), parts = (geometry_.batch + most - 1) / most;
-    return (geometry_.batch + parts - 1) / std::max<int64_t>(1, parts);
-  }
+  int64_t images_at_once() const { return kernels_for(input_.device()).convolution.images_at_once(geometry_); }
 
   /// dy_of(first image, count): their gradient, channels-last.
   template <typename GradientOf>
@@ -159,35 +155,46 @@ class ConvolutionNode final : public autograd::Node {
     }
     for (int64_t first = 0, count; first < geometry_.batch; first += count) {
       count = std::min(images_at_once(), geometry_.batch - first);
-      add_images(first, dy_of(first, count), all);
+      const Tensor exact = dy_of(first, count), dy = rounded(exact, precision_);
+      add_parameter_gradients(first, exact, dy, all);
+      if (first + count == geometry_.batch) give_parameters(all);  // before the input's: what is ready can be sent
+      if (wants(0)) input_gradient(first, dy, all);
     }
-    if (wants(2)) give(2, std::move(all.dbias));
-    if (wants(1)) give(1, std::move(all.dweight));
+    if (geometry_.batch == 0) give_parameters(all);
     if (wants(0)) give(0, std::move(all.dx));
   }
 
-  /// Of the images from number `first` on, whose gradient is `exact`.
-  void add_images(int64_t first, const Tensor& exact, const Gradients& all) const {
-    const Tensor dy = rounded(exact, precision_);
+  ConvolutionGeometry part_of(const Tensor& dy) const {
     ConvolutionGeometry part = geometry_;
-    part.batch = exact.shape()[0];
-    if (first == 0) {
-      parameter_gradients(part, first, exact, dy, all.dweight, all.dbias);
-    } else {
-      const auto like = [](const Tensor& sum) { return sum.defined() ? Tensor::empty(sum.shape()) : Tensor(); };
-      const Tensor dweight = like(all.dweight), dbias = like(all.dbias);
-      parameter_gradients(part, first, exact, dy, dweight, dbias);
-      if (dweight.defined()) add_to(all.dweight, dweight);
-      if (dbias.defined()) add_to(all.dbias, dbias);
-    }
-    if (!all.dx.defined()) return;
+    part.batch = dy.shape()[0];
+    return part;
+  }
+
+  void give_parameters(Gradients& all) {
+    if (wants(2)) give(2, std::move(all.dbias));
+    if (wants(1)) give(1, std::move(all.dweight));
+  }
+
+  /// Of the images from number `first` on, whose gradient is `dy`, and `exact` before it was rounded.
+  void add_parameter_gradients(int64_t first, const Tensor& exact, const Tensor& dy, const Gradients& all) const {
+    if (first == 0) return parameter_gradients(first, exact, dy, all.dweight, all.dbias);
+    const auto like = [](const Tensor& sum) { return sum.defined() ? Tensor::empty(sum.shape()) : Tensor(); };
+    const Tensor dweight = like(all.dweight), dbias = like(all.dbias);
+    parameter_gradients(first, exact, dy, dweight, dbias);
+    if (dweight.defined()) add_to(all.dweight, dweight);
+    if (dbias.defined()) add_to(all.dbias, dbias);
+  }
+
+  void input_gradient(int64_t first, const Tensor& dy, const Gradients& all) const {
+    const ConvolutionGeometry part = part_of(dy);
     const Tensor dx = all.dx.narrow(0, first, part.batch);
     kernels_for(dy.device()).convolution.backward_data({part, dy.data<float>(), weight_.data<float>(), dx.data<float>(), packed_.get(), weight_.storage()->version()});
     if (all.received.defined()) add_to(dx, all.received.narrow(0, first, part.batch));
     show(0, all.dx, all.dx.elements() / geometry_.batch * (first + part.batch));
   }
 
-  void parameter_gradients(const ConvolutionGeometry& part, int64_t first, const Tensor& exact, const Tensor& dy, const Tensor& dweight, const Tensor& dbias) const {
+  void parameter_gradients(int64_t first, const Tensor& exact, const Tensor& dy, const Tensor& dweight, const Tensor& dbias) const {
+    const ConvolutionGeometry part = part_of(dy);
     const bool together = dweight.defined() && precision_ == Precision::f32;  // a bias takes the gradient as it is
     if (dbias.defined() && !together) sum_pixels(part.batch * part.out_height * part.out_width, exact, dbias);
     if (!dweight.defined()) return;

@@ -74,6 +74,7 @@ class BatchNormNode final : public autograd::Node {
 
   void look_at(const Tensor& gradient, int64_t elements) override {
     if (!gradient.is_channels_last()) return;
+    const ProfileScope scope(Phase::backward, name());
     if (!is_summed(gradient)) start(gradient);
     const int64_t rows = elements / saved_.input.shape()[1];
     sum_until(elements == gradient.elements() ? rows : rows / kBatchNormBlockRows * kBatchNormBlockRows);
@@ -90,6 +91,7 @@ class BatchNormNode final : public autograd::Node {
     if (wants(2)) give(2, dbias);
     if (wants(1)) give(1, dweight);
     if (wants(3)) give(3, before_relu);
+    saved_.output = Tensor();  // ReLU's mask is in the sums' gradient now
     if (wants(0)) give_deferred(0, std::make_shared<BatchNormGradient>(saved_, before_relu_.defined() ? kNoRelu : saved_.ceiling, before_relu, dweight, dbias));
     dy_ = before_relu_ = Tensor();
   }

@@ -68,10 +68,18 @@ void backward_weight(const ConvolutionBackwardWeight& args) {
   kernels_of(args.geometry, Direction::backward_weight).backward_weight(args);
 }
 
+/// Parts are all of one size where the batch can be divided so: kernels prepare weights for each size anew.
 int64_t images_at_once(const ConvolutionGeometry& g) {
-  constexpr int64_t kGradientElements = 1 << 19;  // of a thread: two mebibytes, whose products still fill their tiles
-  const int64_t elements = std::max<int64_t>(1, direct::result_elements(g));
-  return std::max<int64_t>(1, omp_get_max_threads() * kGradientElements / elements);
+  if (omp_get_max_threads() > 1) return g.batch;  // threads share the images of a call
+  constexpr int64_t kGradientElements = 1 << 19;  // two mebibytes, whose products still fill their tiles
+  constexpr int64_t kWeights = 4;                 // a part's sums over weights are added to those of the others: a pass that its gradients must be worth
+  const int64_t weights = g.out_channels * (g.in_channels / g.groups) * g.kernel_height * g.kernel_width;
+  const int64_t most = std::max(kGradientElements, kWeights * weights) / std::max<int64_t>(1, direct::result_elements(g));
+  if (most >= g.batch) return g.batch;
+  for (int64_t images = most; 2 * images > most; --images) {
+    if (g.batch % images == 0) return images;
+  }
+  return std::max<int64_t>(1, most);
 }
 
 }  // namespace

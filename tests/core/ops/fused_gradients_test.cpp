@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What ops do for each other while memory is near leaves every bit as it is.
 #include <gtest/gtest.h>
+#include <omp.h>
 
 #include <cstring>
 #include <functional>
@@ -32,6 +33,7 @@ struct Options {
   float ceiling = kReluCeiling;
   bool residual = false;
   bool used_twice = false;  ///< the convolution's result
+  bool used_later = false;  ///< batch norm's result, as a residual block's input is
 };
 
 constexpr int64_t kChannels = 16;
@@ -44,6 +46,7 @@ Variable chain(const std::vector<Variable>& in, const Options& options, const Be
   const Variable h = ops::conv2d(in[0], in[1], options.bias ? in[2] : Variable(), window, packed());
   const Variable normalised = ops::batch_norm(between(h), in[3], in[4], options.residual ? in[0] : Variable(), {1e-5, options.ceiling}, statistics);
   const Variable y = ops::conv2d(between(normalised), in[5], Variable(), {}, packed());
+  if (options.used_later) return ops::add(y, normalised);
   return options.used_twice ? ops::add(y, h) : y;
 }
 
@@ -63,6 +66,15 @@ std::vector<Tensor> gradients(const Options& options, const Between& between) {
   return gradients;
 }
 
+class FusedGradients : public ::testing::Test {
+ protected:
+  FusedGradients() : threads_(omp_get_max_threads()) { omp_set_num_threads(1); }  // several take all images at once
+  ~FusedGradients() override { omp_set_num_threads(threads_); }
+
+ private:
+  int threads_;
+};
+
 void expect_same_bits(const Options& options) {
   const std::vector<Tensor> together = gradients(options, nothing), apart = gradients(options, identity);
   for (size_t i = 0; i < together.size(); ++i) {
@@ -70,13 +82,28 @@ void expect_same_bits(const Options& options) {
   }
 }
 
-TEST(FusedGradients, OfConvolutionAndBatchNorm) { expect_same_bits({}); }
-TEST(FusedGradients, OfBias) { expect_same_bits({.bias = true}); }
-TEST(FusedGradients, OfRelu6) { expect_same_bits({.ceiling = kRelu6Ceiling}); }
-TEST(FusedGradients, WithoutRelu) { expect_same_bits({.ceiling = kNoRelu, .residual = true}); }
-TEST(FusedGradients, OfResidual) { expect_same_bits({.residual = true}); }
-TEST(FusedGradients, OfGroups) { expect_same_bits({.groups = kChannels}); }
-TEST(FusedGradients, OfAResultThatOthersUse) { expect_same_bits({.used_twice = true}); }
+TEST_F(FusedGradients, OfConvolutionAndBatchNorm) { expect_same_bits({}); }
+TEST_F(FusedGradients, OfBias) { expect_same_bits({.bias = true}); }
+TEST_F(FusedGradients, OfRelu6) { expect_same_bits({.ceiling = kRelu6Ceiling}); }
+TEST_F(FusedGradients, WithoutRelu) { expect_same_bits({.ceiling = kNoRelu, .residual = true}); }
+TEST_F(FusedGradients, OfResidual) { expect_same_bits({.residual = true}); }
+TEST_F(FusedGradients, OfGroups) { expect_same_bits({.groups = kChannels}); }
+TEST_F(FusedGradients, OfAResultThatOthersUse) { expect_same_bits({.used_twice = true}); }
+TEST_F(FusedGradients, OfAResultThatALaterResidualIs) { expect_same_bits({.used_later = true}); }
+
+TEST_F(FusedGradients, ComeInPartsOfEqualSizeWhereTheBatchDivides) {
+  ConvolutionGeometry g{};
+  g.groups = 1;
+  g.in_channels = g.out_channels = kChannels, g.kernel_height = g.kernel_width = 3;
+  g.in_height = g.out_height = 97, g.in_width = g.out_width = 101;
+  const auto images_at_once = kernels_for(Device::cpu).convolution.images_at_once;
+  g.batch = 5;
+  EXPECT_EQ(images_at_once(g), 3);  // what the other tests rely on: more than one part
+  g.batch = 8;
+  EXPECT_EQ(images_at_once(g), 2);
+  g.in_channels = g.out_channels = 1024;  // more weights than an image has gradients
+  EXPECT_EQ(images_at_once(g), 2);
+}
 
 }  // namespace
 }  // namespace tessera
