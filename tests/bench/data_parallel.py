@@ -17,15 +17,18 @@ import json
 import os
 import pathlib
 import shutil
+import signal
 import statistics
 import struct
 import subprocess
 import tempfile
+import time
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
 BINARY = TOP / "build/release/launcher/tessera"
 IMAGES = 20480
 MLP_QUANTUM_SAMPLES = 512
+TURNS, TURN_S = 4, 3.0  # of either side in a round of weak
 
 
 class Model:
@@ -79,14 +82,14 @@ def write_random_imagenet(path, count, pixels=224):
 class Run:
     """A run in the background."""
 
-    def __init__(self, model, ranks, settings, prefix=(), binding="none"):
+    def __init__(self, model, ranks, settings, prefix=(), binding="none", quiet=False):
         self.folder = tempfile.mkdtemp(prefix="tessera_bench_")
         command = [*prefix, "mpirun", "-n", str(ranks), "--oversubscribe", "--bind-to", binding, str(BINARY), "train", str(model.recipe),
                    "--out", self.folder]
         for key, value in {**model.settings, **settings}.items():
             command += ["--set", f"{key}={value}"]
         environment = dict(os.environ, OMPI_ALLOW_RUN_AS_ROOT="1", OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1")
-        self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, env=environment)
+        self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL if quiet else None, env=environment)
 
     def lines(self):
         """Waits for its end; its logged train lines, without the first."""
@@ -126,27 +129,77 @@ def scaling(model, rounds):
     compare(model, "step", ("1 rank", 1, {}), ("2 ranks", 2, {}), rounds)
 
 
+class Turns:
+    """Runs that go on while `others` are stopped: the machine's own unrest, which lasts for seconds, then meets both alike."""
+
+    def __init__(self, runs):
+        self.runs, self.active_s = runs, 0.0
+        self.seen = [[] for _ in runs]  # active seconds at which each step of a run was over
+
+    def signal(self, number):
+        for run in self.runs:
+            for rank in pathlib.Path(f"/proc/{run.process.pid}/task/{run.process.pid}/children").read_text().split():
+                os.kill(int(rank), number)
+
+    def look(self):
+        for run, seen in zip(self.runs, self.seen):
+            path = pathlib.Path(run.folder, "metrics.jsonl")
+            steps = path.read_text().count('"kind":"train"') if path.exists() else 0
+            seen += [self.active_s] * (steps - len(seen))
+
+    def go_on(self, seconds):
+        began, before = time.monotonic(), self.active_s
+        self.signal(signal.SIGCONT)
+        while self.active_s < before + seconds:
+            time.sleep(0.005)
+            self.active_s = before + time.monotonic() - began
+            self.look()
+        self.signal(signal.SIGSTOP)
+
+    def start(self):
+        """Through the first step, which runs twice."""
+        while not all(len(seen) > 1 for seen in self.seen):
+            if any(run.process.poll() is not None for run in self.runs):
+                raise SystemExit("a run ended too early")
+            time.sleep(0.02)
+            self.look()
+        self.signal(signal.SIGSTOP)
+
+    def steps_per_s(self, since_s):
+        """The runs' sum over what was active since then."""
+        return sum((len(times) - 1) / (times[-1] - times[0]) for times in ([at for at in seen if at >= since_s] for seen in self.seen))
+
+    def end(self):
+        self.signal(signal.SIGKILL)
+        for run in self.runs:
+            run.process.wait()
+            shutil.rmtree(run.folder)
+
+
 def weak(model, rounds):
-    """Samples a second over whole runs. A step of two ranks ends with the slower one: "in step" is what the two runs alone would reach if each of their steps
-    waited for the other's, the bound that the machine's own unrest sets."""
+    """Samples a second of 2 ranks and of 2 runs alone, which take turns of a few seconds."""
     samples = model.quanta * model.quantum
+    model.settings["train.steps"] = 1_000_000
 
-    def start(ranks, *where):
-        return Run(model, ranks, {"batch.micro_samples": model.quantum, "batch.global_samples": ranks * samples}, *where)
+    def started(ranks, *where):
+        return Run(model, ranks, {"batch.micro_samples": model.quantum, "batch.global_samples": ranks * samples}, *where, quiet=True)
 
-    def steps_ms(*runs):
-        return [[line["step_ms"] for line in run.lines()] for run in runs]
-    ratios, bounds = [], []
+    alone = Turns([started(1, ("taskset", "-c", str(core))) for core in (0, 1)])  # bound like the ranks, which mpirun binds
+    alone.start()
+    together = Turns([started(2, (), "core")])
+    together.start()
+    ratios = []
     for number in range(rounds):
-        lone = steps_ms(*[start(1, ("taskset", "-c", str(core))) for core in (0, 1)])  # bound like the ranks, which mpirun binds
-        (together,) = steps_ms(start(2, (), "core"))
-        alone = sum(samples * 1e3 / statistics.fmean(steps) for steps in lone)
-        in_step = 2e3 * samples / statistics.fmean(map(max, *lone))
-        both = 2e3 * samples / statistics.fmean(together)
-        ratios.append(both / alone)
-        bounds.append(in_step / alone)
-        print(f"  round {number + 1}: 2 runs alone {alone:.1f} samples/s (in step {in_step:.1f}), 2 ranks {both:.1f} samples/s, efficiency {ratios[-1]:.3f}", flush=True)
-    print(f"efficiency {statistics.median(ratios):.3f} (median of {rounds}; two runs alone in step: {statistics.median(bounds):.3f})", flush=True)
+        since = alone.active_s, together.active_s
+        for _ in range(TURNS):
+            alone.go_on(TURN_S)
+            together.go_on(TURN_S)
+        lone, both = samples * alone.steps_per_s(since[0]), 2 * samples * together.steps_per_s(since[1])
+        ratios.append(both / lone)
+        print(f"  round {number + 1}: 2 runs alone {lone:.1f} samples/s, 2 ranks {both:.1f} samples/s, efficiency {ratios[-1]:.3f}", flush=True)
+    alone.end()
+    together.end()
+    print(f"efficiency {statistics.median(ratios):.3f} (median of {rounds})", flush=True)
 
 
 def link(model, rounds):
