@@ -130,7 +130,7 @@ def scaling(model, rounds):
 
 
 class Turns:
-    """Runs that go on while `others` are stopped: the machine's own unrest, which lasts for seconds, then meets both alike."""
+    """Runs that go on for some seconds and are stopped for those of others: the machine's own unrest, which lasts longer, then meets both alike."""
 
     def __init__(self, runs):
         self.runs, self.active_s = runs, 0.0
