@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Step times of data parallelism, side by side: runs of `tessera train`, alternating, one thread a rank, medians (weak: means) over all steps but
-each run's first (which runs twice).
+"""Step times of data parallelism, side by side: runs of `tessera train`, alternating, one thread a rank, medians over all steps but each run's
+first (which runs twice).
 
   reduction   exact against fastest, on 1 and on 2 ranks
   scaling     2 ranks against 1
-  weak        2 ranks with --quanta quanta each a step against 2 runs of one rank with as many, at the same time
+  weak        2 ranks with --quanta quanta each a step against 2 runs of one rank with as many, at the same time; both sides live for all rounds and take
+              turns of a few seconds, each stopped for the other's
   link        2 hosts with 10 Gbit/s between them (network namespaces; needs root): how much of the communication hides behind backward
 
 --model mlp is tests/bench/mlp_25m.yaml (25 million parameters, eight quanta a step), resnet20 the CIFAR-10 recipe and resnet50 the ImageNet one on
@@ -83,6 +84,7 @@ class Run:
     """A run in the background."""
 
     def __init__(self, model, ranks, settings, prefix=(), binding="none", quiet=False):
+        """`binding`: mpirun's; "core" would bind runs at the same time all to the first core."""
         self.folder = tempfile.mkdtemp(prefix="tessera_bench_")
         command = [*prefix, "mpirun", "-n", str(ranks), "--oversubscribe", "--bind-to", binding, str(BINARY), "train", str(model.recipe),
                    "--out", self.folder]
@@ -138,8 +140,9 @@ class Turns:
 
     def signal(self, number):
         for run in self.runs:
-            for rank in pathlib.Path(f"/proc/{run.process.pid}/task/{run.process.pid}/children").read_text().split():
-                os.kill(int(rank), number)
+            if run.process.poll() is None:
+                for rank in pathlib.Path(f"/proc/{run.process.pid}/task/{run.process.pid}/children").read_text().split():
+                    os.kill(int(rank), number)
 
     def look(self):
         for run, seen in zip(self.runs, self.seen):
@@ -156,20 +159,22 @@ class Turns:
             self.look()
         self.signal(signal.SIGSTOP)
 
-    def start(self):
+    def __enter__(self):
         """Through the first step, which runs twice."""
         while not all(len(seen) > 1 for seen in self.seen):
             if any(run.process.poll() is not None for run in self.runs):
+                self.__exit__()
                 raise SystemExit("a run ended too early")
             time.sleep(0.02)
             self.look()
         self.signal(signal.SIGSTOP)
+        return self
 
     def steps_per_s(self, since_s):
         """The runs' sum over what was active since then."""
         return sum((len(times) - 1) / (times[-1] - times[0]) for times in ([at for at in seen if at >= since_s] for seen in self.seen))
 
-    def end(self):
+    def __exit__(self, *_):
         self.signal(signal.SIGKILL)
         for run in self.runs:
             run.process.wait()
@@ -184,21 +189,17 @@ def weak(model, rounds):
     def started(ranks, *where):
         return Run(model, ranks, {"batch.micro_samples": model.quantum, "batch.global_samples": ranks * samples}, *where, quiet=True)
 
-    alone = Turns([started(1, ("taskset", "-c", str(core))) for core in (0, 1)])  # bound like the ranks, which mpirun binds
-    alone.start()
-    together = Turns([started(2, (), "core")])
-    together.start()
     ratios = []
-    for number in range(rounds):
-        since = alone.active_s, together.active_s
-        for _ in range(TURNS):
-            alone.go_on(TURN_S)
-            together.go_on(TURN_S)
-        lone, both = samples * alone.steps_per_s(since[0]), 2 * samples * together.steps_per_s(since[1])
-        ratios.append(both / lone)
-        print(f"  round {number + 1}: 2 runs alone {lone:.1f} samples/s, 2 ranks {both:.1f} samples/s, efficiency {ratios[-1]:.3f}", flush=True)
-    alone.end()
-    together.end()
+    # Lone runs are bound like the ranks, which mpirun binds.
+    with Turns([started(1, ("taskset", "-c", str(core))) for core in (0, 1)]) as alone, Turns([started(2, (), "core")]) as together:
+        for number in range(rounds):
+            since = alone.active_s, together.active_s
+            for _ in range(TURNS):
+                alone.go_on(TURN_S)
+                together.go_on(TURN_S)
+            lone, both = samples * alone.steps_per_s(since[0]), 2 * samples * together.steps_per_s(since[1])
+            ratios.append(both / lone)
+            print(f"  round {number + 1}: 2 runs alone {lone:.1f} samples/s, 2 ranks {both:.1f} samples/s, efficiency {ratios[-1]:.3f}", flush=True)
     print(f"efficiency {statistics.median(ratios):.3f} (median of {rounds})", flush=True)
 
 
@@ -217,7 +218,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--quantum", type=int, default=32, metavar="SAMPLES", help="of the networks (default 32)")
     parser.add_argument("--quanta", type=int, default=1, help="of weak, a rank and step (default 1)")
-    parser.add_argument("--steps", type=int, help="of a run (default: 4 of mlp, 60 of resnet20, 6 of resnet50, 8 of gpt)")
+    parser.add_argument("--steps", type=int, help="of a run, not of weak (default: 4 of mlp, 60 of resnet20, 6 of resnet50, 8 of gpt)")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="tessera_bench_data_") as data:
         {"reduction": reduction, "scaling": scaling, "weak": weak, "link": link}[arguments.what](

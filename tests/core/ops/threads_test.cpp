@@ -5,47 +5,27 @@
 #include <cstring>
 #include <functional>
 
-#include "core/autograd/engine.h"
 #include "core/kernels/kernels.h"
 #include "core/ops/activation.h"
 #include "core/ops/embedding.h"
 #include "core/ops/loss.h"
 #include "core/ops/normalisation.h"
 #include "core/ops/softmax.h"
+#include "tests/core/ops/results.h"
 #include "tests/core/ops/support.h"
 
 namespace tessera {
 namespace {
 
-using autograd::Leaf;
 using autograd::Variable;
-using Op = std::function<Variable(const std::vector<Variable>&)>;
-
-/// Of the output and of the gradients of all inputs, for a loss that weighs every output differently.
-std::vector<Tensor> results(const std::vector<Shape>& inputs, const Op& op) {
-  std::vector<std::shared_ptr<Leaf>> leaves;
-  std::vector<Variable> variables;
-  std::vector<Tensor> results;
-  for (size_t i = 0; i < inputs.size(); ++i) {
-    results.push_back(Tensor::zeros(inputs[i]));
-    leaves.push_back(std::make_shared<Leaf>(i, results.back()));
-    variables.emplace_back(test::random_tensor(inputs[i], i), leaves.back());
-  }
-  const Variable y = op(variables);
-  results.push_back(y.value());
-  autograd::Engine().backward(y.shape().dims() == 0 ? y : ops::squared_error(y, test::random_tensor(y.shape(), 9)).sum, leaves);
-  return results;
-}
+using test::Op;
 
 void expect_same_for_any_threads(const std::vector<Shape>& inputs, const Op& op) {
   set_kernel_threads(1);
-  const std::vector<Tensor> one = results(inputs, op);
+  const std::vector<Tensor> one = test::results(inputs, op);
   for (const int threads : {2, 3, 7}) {
     set_kernel_threads(threads);
-    const std::vector<Tensor> several = results(inputs, op);
-    for (size_t i = 0; i < one.size(); ++i) {
-      EXPECT_EQ(std::memcmp(contiguous(one[i]).bytes(), contiguous(several[i]).bytes(), one[i].size_bytes()), 0) << "result " << i << ", " << threads << " threads";
-    }
+    test::expect_same_bits(one, test::results(inputs, op), std::to_string(threads) + " threads");
   }
   set_kernel_threads(1);
 }
