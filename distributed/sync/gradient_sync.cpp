@@ -68,7 +68,7 @@ void GradientSync::launch(const Bucket& bucket) {
 }
 
 /// int64 sums to their owners, converted there, f32 results to everybody.
-ReadyEvent GradientSync::launch_exact(const Bucket& bucket) {
+Work GradientSync::launch_exact(const Bucket& bucket) {
   const auto elements = static_cast<size_t>(bucket.end - bucket.begin);
   const std::span<int64_t> integers(sum_.integer_sums().data<int64_t>() + bucket.begin, elements);
   const std::span<float> floats(parameters_.gradients().data<float>() + bucket.begin, elements);
@@ -81,20 +81,16 @@ ReadyEvent GradientSync::launch_exact(const Bucket& bucket) {
   const int64_t begin = bucket.begin + static_cast<int64_t>(first), end = begin + static_cast<int64_t>(count);
   const ReadyEvent converted = scattered.then(
       [this, begin, end, in = integers.data() + first, out = floats.data() + first] { sum_.convert(begin, end, in, grid_, out); });
-  return communicator_
-      .all_gather({floats.subspan(first, count), parameters_.gradients().storage()}, {floats, parameters_.gradients().storage()}, offsets,
-                  converted, "gradient bucket")
-      .event();
+  return communicator_.all_gather({floats.subspan(first, count), parameters_.gradients().storage()},
+                                  {floats, parameters_.gradients().storage()}, offsets, converted, "gradient bucket");
 }
 
-ReadyEvent GradientSync::launch_fastest(const Bucket& bucket) {
+Work GradientSync::launch_fastest(const Bucket& bucket) {
   const auto elements = static_cast<size_t>(bucket.end - bucket.begin);
   const std::span<float> sums(sum_.float_sums().data<float>() + bucket.begin, elements);
   const std::span<float> out(parameters_.gradients().data<float>() + bucket.begin, elements);
-  return communicator_
-      .all_reduce({sums, sum_.float_sums().storage()}, {out, parameters_.gradients().storage()}, ReduceOp::sum, ReadyEvent::now(),
-                  "gradient bucket (fastest)")
-      .event();
+  return communicator_.all_reduce({sums, sum_.float_sums().storage()}, {out, parameters_.gradients().storage()}, ReduceOp::sum,
+                                  ReadyEvent::now(), "gradient bucket (fastest)");
 }
 
 void GradientSync::give_up_pass() {
@@ -104,7 +100,7 @@ void GradientSync::give_up_pass() {
 
 void GradientSync::finish_pass() {
   const double waiting_since_s = now_s();
-  for (const ReadyEvent& event : pending_) event.wait();
+  for (const Work& bucket : pending_) bucket.wait();
   if (!pending_.empty()) {
     const double end_s = now_s();
     overlap_ = {end_s - started_s_, end_s - waiting_since_s};

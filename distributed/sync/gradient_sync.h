@@ -52,8 +52,8 @@ class GradientSync final : public autograd::GradientHook {
  private:
   void launch_ready_buckets();
   void launch(const Bucket& bucket);
-  ReadyEvent launch_exact(const Bucket& bucket);
-  ReadyEvent launch_fastest(const Bucket& bucket);
+  Work launch_exact(const Bucket& bucket);
+  Work launch_fastest(const Bucket& bucket);
 
   Communicator& communicator_;
   nn::FlatParameters& parameters_;
@@ -66,7 +66,7 @@ class GradientSync final : public autograd::GradientHook {
   MicroStep micro_step_{0, false};
   std::vector<int64_t> missing_;  // tensors, by bucket
   size_t next_bucket_ = 0;
-  std::vector<ReadyEvent> pending_;
+  std::vector<Work> pending_;
   double started_s_ = 0.0;
   OverlapTimes overlap_;
 };

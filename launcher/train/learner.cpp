@@ -90,9 +90,6 @@ Learner::Pass Learner::run_pass(int64_t step, int64_t pass_number, const std::ve
     }
   });
   if (pass.error) sync_.give_up_pass();
-  runtime_.set_phase("gradient sum");
-  const ProfileScope scope(Phase::rank_wait, "gradient buckets");
-  sync_.finish_pass();
   return pass;
 }
 
@@ -114,19 +111,27 @@ QuantumLoss Learner::forward(const data::Batch& batch, nn::ForwardContext& conte
 }
 
 void Learner::combine(const Pass& pass, const Votes& votes, StepReport& report, std::vector<uint32_t>& largest_bits) {
-  std::vector<int64_t> words = pass.metrics.words();
+  // They travel beside the last buckets, whose failure they outlive.
+  const auto words_owner = std::make_shared<std::vector<int64_t>>(pass.metrics.words());
+  const auto bits_owner = std::make_shared<std::vector<uint32_t>>(sync_.largest_bits().begin(), sync_.largest_bits().end());
+  std::vector<int64_t>& words = *words_owner;
   const size_t metric_words = words.size();
   words.insert(words.end(), pass.weight.words().begin(), pass.weight.words().end());
   words.insert(words.end(), {votes.stop, votes.save, pass.skipped_samples, pass.error ? 1 : 0});
-  largest_bits.assign(sync_.largest_bits().begin(), sync_.largest_bits().end());
 
   using distributed::ReadyEvent, distributed::ReduceOp;
-  const ProfileScope scope(Phase::rank_wait, "step sums");
+  runtime_.set_phase("gradient sum");
   auto& world = runtime_.world();
-  const auto sums = world.all_reduce(words, words, ReduceOp::sum, ReadyEvent::now(), "step sums");
-  const auto maxima = world.all_reduce(largest_bits, largest_bits, ReduceOp::max, ReadyEvent::now(), "gradient maxima");
+  const auto sums = world.all_reduce({words, words_owner}, {words, words_owner}, ReduceOp::sum, ReadyEvent::now(), "step sums");
+  const auto maxima = world.all_reduce({*bits_owner, bits_owner}, {*bits_owner, bits_owner}, ReduceOp::max, ReadyEvent::now(), "gradient maxima");
+  {
+    const ProfileScope scope(Phase::rank_wait, "gradient buckets");
+    sync_.finish_pass();
+  }
+  const ProfileScope scope(Phase::rank_wait, "step sums");
   sums.wait();
   maxima.wait();
+  largest_bits = *bits_owner;
 
   const int64_t failed = words.back();
   if (failed > 0) {

@@ -6,7 +6,7 @@ first (which runs twice).
   reduction   exact against fastest, on 1 and on 2 ranks
   scaling     2 ranks against 1
   weak        2 ranks with --quanta quanta each a step against 2 runs of one rank with as many, at the same time; both sides live for all rounds and take
-              turns of a few seconds, each stopped for the other's
+              turns of a few seconds, each stopped for the other's; "in step": what the lone runs would reach if every step waited for the slower one
   link        2 hosts with 10 Gbit/s between them (network namespaces; needs root): how much of the communication hides behind backward
 
 --model mlp is tests/bench/mlp_25m.yaml (25 million parameters, eight quanta a step), resnet20 the CIFAR-10 recipe and resnet50 the ImageNet one on
@@ -14,6 +14,7 @@ random images, gpt a GPT of 10 million parameters on random letters, with quanta
 """
 import argparse
 import base64
+import itertools
 import json
 import os
 import pathlib
@@ -136,6 +137,7 @@ class Turns:
 
     def __init__(self, runs):
         self.runs, self.active_s = runs, 0.0
+        self.logs = [None for _ in runs]  # open for reading; what is read is read once: looking must not take time from the runs
         self.seen = [[] for _ in runs]  # active seconds at which each step of a run was over
 
     def signal(self, number):
@@ -145,10 +147,12 @@ class Turns:
                     os.kill(int(rank), number)
 
     def look(self):
-        for run, seen in zip(self.runs, self.seen):
+        for index, (run, seen) in enumerate(zip(self.runs, self.seen)):
             path = pathlib.Path(run.folder, "metrics.jsonl")
-            steps = path.read_text().count('"kind":"train"') if path.exists() else 0
-            seen += [self.active_s] * (steps - len(seen))
+            if self.logs[index] is None and path.exists():
+                self.logs[index] = path.open()
+            if self.logs[index] is not None:
+                seen += [self.active_s] * self.logs[index].read().count('"kind":"train"')
 
     def go_on(self, seconds):
         began, before = time.monotonic(), self.active_s
@@ -170,15 +174,27 @@ class Turns:
         self.signal(signal.SIGSTOP)
         return self
 
-    def steps_per_s(self, since_s):
-        """The runs' sum over what was active since then."""
-        return sum((len(times) - 1) / (times[-1] - times[0]) for times in ([at for at in seen if at >= since_s] for seen in self.seen))
+    def step_times(self, since_s):
+        """Of each run since then, in active seconds."""
+        return [[after - before for before, after in itertools.pairwise(at for at in seen if at >= since_s)] for seen in self.seen]
 
     def __exit__(self, *_):
         self.signal(signal.SIGKILL)
-        for run in self.runs:
+        for run, log in zip(self.runs, self.logs):
             run.process.wait()
+            if log is not None:
+                log.close()
             shutil.rmtree(run.folder)
+
+
+def steps_per_s(step_times):
+    return sum(1 / statistics.mean(times) for times in step_times)
+
+
+def in_step(step_times):
+    """What would be left of the runs' speed if each waited at every step for the slowest: the machine's unrest alone, without a word exchanged."""
+    waiting = [max(times) for times in zip(*step_times)]
+    return len(step_times) / statistics.mean(waiting) / steps_per_s(step_times)
 
 
 def weak(model, rounds):
@@ -189,7 +205,7 @@ def weak(model, rounds):
     def started(ranks, *where):
         return Run(model, ranks, {"batch.micro_samples": model.quantum, "batch.global_samples": ranks * samples}, *where, quiet=True)
 
-    ratios = []
+    ratios, bounds = [], []
     # Lone runs are bound like the ranks, which mpirun binds.
     with Turns([started(1, ("taskset", "-c", str(core))) for core in (0, 1)]) as alone, Turns([started(2, (), "core")]) as together:
         for number in range(rounds):
@@ -197,10 +213,13 @@ def weak(model, rounds):
             for _ in range(TURNS):
                 alone.go_on(TURN_S)
                 together.go_on(TURN_S)
-            lone, both = samples * alone.steps_per_s(since[0]), 2 * samples * together.steps_per_s(since[1])
+            alone_times = alone.step_times(since[0])
+            lone, both = samples * steps_per_s(alone_times), 2 * samples * steps_per_s(together.step_times(since[1]))
             ratios.append(both / lone)
-            print(f"  round {number + 1}: 2 runs alone {lone:.1f} samples/s, 2 ranks {both:.1f} samples/s, efficiency {ratios[-1]:.3f}", flush=True)
-    print(f"efficiency {statistics.median(ratios):.3f} (median of {rounds})", flush=True)
+            bounds.append(in_step(alone_times))
+            print(f"  round {number + 1}: 2 runs alone {lone:.1f} samples/s, in step {bounds[-1] * lone:.1f}, 2 ranks {both:.1f} samples/s, "
+                  f"efficiency {ratios[-1]:.3f} (in step {bounds[-1]:.3f})", flush=True)
+    print(f"efficiency {statistics.median(ratios):.3f}, the lone runs in step {statistics.median(bounds):.3f} (medians of {rounds})", flush=True)
 
 
 def link(model, rounds):
