@@ -39,7 +39,7 @@ class Node {
   /// The same; a node that takes_deferred() keeps it for backward_deferred() where it is the only part.
   void accept_deferred(std::shared_ptr<const DeferredGradient> gradient);
   /// Told by the last consumer, as it goes, that the first `elements` in memory of a gradient are there, and near: all of it will come by accept(), with no
-  /// other. A node that reads its gradient twice may do so once in advance.
+  /// other. A node that reads its gradient twice may do so once in advance, and write to what it was shown.
   virtual void look_at(const Tensor&, int64_t) {}
   /// Where a consumer may write its part directly (parameters: their place in the flat gradient buffer), or a new tensor.
   virtual Tensor gradient_target(const Shape& shape, bool channels_last);

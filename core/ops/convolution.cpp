@@ -134,7 +134,8 @@ class ConvolutionNode final : public autograd::Node {
  private:
   struct Gradients {
     Tensor dx, dweight, dbias;  ///< undefined: not wanted
-    Tensor received;            ///< what dx is added to; undefined: nothing
+    Tensor received;            ///< what is added to dx; undefined: nothing
+    Tensor room;                ///< of a part of dx, which is added to what was received, in its place; undefined: not so
   };
 
   int64_t images_at_once() const { return kernels_for(input_.device()).convolution.images_at_once(geometry_); }
@@ -143,11 +144,9 @@ class ConvolutionNode final : public autograd::Node {
   template <typename GradientOf>
   void run(GradientOf dy_of) {
     Gradients all;
-    if (wants(0)) all.received = received(0);
-    if (all.received.defined()) all.received = channels_last(all.received);
     if (wants(2)) all.dbias = target(2, {weight_.shape()[0]});
     if (wants(1)) all.dweight = target(1, weight_.shape());
-    if (wants(0)) all.dx = target(0, input_.shape(), true);
+    if (wants(0)) begin_input_gradient(all);
     if (geometry_.batch == 0) {
       for (const Tensor& each : {all.dbias, all.dweight}) {
         if (each.defined()) fill_zero(each);
@@ -175,6 +174,14 @@ class ConvolutionNode final : public autograd::Node {
     if (wants(1)) give(1, std::move(all.dweight));
   }
 
+  void begin_input_gradient(Gradients& all) const {
+    all.received = received(0);
+    if (all.received.defined()) all.received = channels_last(all.received);
+    const bool ours = all.received.defined() && all.received.storage().use_count() == 1;
+    if (ours) all.room = Tensor::empty_channels_last({images_at_once(), geometry_.in_channels, geometry_.in_height, geometry_.in_width});
+    all.dx = ours ? all.received : target(0, input_.shape(), true);
+  }
+
   /// Of the images from number `first` on, whose gradient is `dy`, and `exact` before it was rounded.
   void add_parameter_gradients(int64_t first, const Tensor& exact, const Tensor& dy, const Gradients& all) const {
     if (first == 0) return parameter_gradients(first, exact, dy, all.dweight, all.dbias);
@@ -187,9 +194,10 @@ class ConvolutionNode final : public autograd::Node {
 
   void input_gradient(int64_t first, const Tensor& dy, const Gradients& all) const {
     const ConvolutionGeometry part = part_of(dy);
-    const Tensor dx = all.dx.narrow(0, first, part.batch);
-    kernels_for(dy.device()).convolution.backward_data({part, dy.data<float>(), weight_.data<float>(), dx.data<float>(), packed_.get(), weight_.storage()->version()});
-    if (all.received.defined()) add_to(dx, all.received.narrow(0, first, part.batch));
+    const Tensor dx = all.dx.narrow(0, first, part.batch), product = all.room.defined() ? all.room.narrow(0, 0, part.batch) : dx;
+    kernels_for(dy.device()).convolution.backward_data({part, dy.data<float>(), weight_.data<float>(), product.data<float>(), packed_.get(), weight_.storage()->version()});
+    if (all.room.defined()) add_to(dx, product);
+    else if (all.received.defined()) add_to(dx, all.received.narrow(0, first, part.batch));
     show(0, all.dx, all.dx.elements() / geometry_.batch * (first + part.batch));
   }
 

@@ -75,14 +75,14 @@ class BatchNormNode final : public autograd::Node {
   void look_at(const Tensor& gradient, int64_t elements) override {
     if (!gradient.is_channels_last()) return;
     const ProfileScope scope(Phase::backward, name());
-    if (!is_summed(gradient)) start(gradient);
+    if (!is_summed(gradient)) start(gradient, gradient);
     const int64_t rows = elements / saved_.input.shape()[1];
     sum_until(elements == gradient.elements() ? rows : rows / kBatchNormBlockRows * kBatchNormBlockRows);
   }
 
   void backward(const Tensor& gradient) override {
     const Tensor dy = channels_innermost(gradient);
-    if (!is_summed(dy)) start(dy);
+    if (!is_summed(dy)) start(dy, masks() ? empty_like(saved_.input) : Tensor());
     sum_until(channel_extent(saved_.input.shape()).rows());
     // Not in the parameters' own places, which others write to as soon as they are given.
     const Tensor dweight = Tensor::empty(saved_.weight.shape()), dbias = Tensor::empty(saved_.weight.shape());
@@ -99,10 +99,13 @@ class BatchNormNode final : public autograd::Node {
  private:
   bool is_summed(const Tensor& dy) const { return dy_.defined() && dy_.bytes() == dy.bytes(); }
 
-  void start(const Tensor& dy) {
+  /// With a residual ReLU's mask is the result's: the pass that sums leaves the gradient before it for all that follows.
+  bool masks() const { return saved_.output.defined() && saved_.ceiling != kNoRelu; }
+
+  /// `masked`: where that gradient goes; dy's own place will do.
+  void start(const Tensor& dy, const Tensor& masked) {
     dy_ = dy;
-    // With a residual ReLU's mask is the result's: the pass that sums leaves the gradient before it for all that follows.
-    before_relu_ = saved_.output.defined() && saved_.ceiling != kNoRelu ? empty_like(saved_.input) : Tensor();
+    before_relu_ = masks() ? masked : Tensor();
     summed_rows_ = 0;
     sums_.assign(2 * static_cast<size_t>(saved_.input.shape()[1]), 0.0);
   }
