@@ -14,6 +14,17 @@ constexpr float kNoRelu = 0.0f;  ///< there is none
 constexpr float kReluCeiling = std::numeric_limits<float>::infinity();
 constexpr float kRelu6Ceiling = 6.0f;
 
+/// Rows that are summed in f32: what is summed a part at a time is cut at multiples of it.
+inline constexpr int64_t kBatchNormBlockRows = 16;
+
+/// What the statistics of batch norm come from: sums over rows, any part of the batch's at a time, from the first to the last.
+struct BatchNormSums {
+  int64_t begin, end;  ///< rows; `begin` is a multiple of kBatchNormBlockRows
+  int64_t channels;
+  const float* x;  ///< begins at row 0
+  double* sums;    ///< [2, channels], added to: deviations from the channel's value in row 0, and their squares
+};
+
 /// Batch normalisation of [rows, channels] (channels-last images, rows = N * H * W), with what usually follows it in the same pass:
 /// y = act((x - mean) / sqrt(variance + epsilon) * weight + bias + residual), act being ReLU, ReLU6 or nothing
 /// (Ioffe and Szegedy, ICML 2015). Sums run in f32 over blocks of rows and in f64 over the blocks.
@@ -25,6 +36,7 @@ struct BatchNormForward {
   const float* weight;    ///< [channels]
   const float* bias;      ///< [channels]
   const float* residual;  ///< like x; nullptr: none
+  const double* sums;     ///< batch_norm_sums' of all rows
   float* y;
   float* mean;               ///< [channels], out
   float* inverse_deviation;  ///< [channels], out: 1 / sqrt(variance + epsilon), the variance divided by rows
@@ -44,9 +56,6 @@ struct BatchNormApply {
   const float* variance;
   float* y;
 };
-
-/// Rows that are summed in f32: what is summed a part at a time is cut at multiples of it.
-inline constexpr int64_t kBatchNormBlockRows = 16;
 
 /// The first half of the gradient: sums over rows, any part of the batch's at a time, from the first to the last.
 struct BatchNormGradientSums {
@@ -185,6 +194,7 @@ struct ResponseNormBackward {
 };
 
 struct NormalisationKernels {
+  void (*batch_norm_sums)(const BatchNormSums&);
   void (*batch_norm_forward)(const BatchNormForward&);
   void (*batch_norm_apply)(const BatchNormApply&);
   void (*batch_norm_gradient_sums)(const BatchNormGradientSums&);

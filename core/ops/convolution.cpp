@@ -5,6 +5,7 @@
 #include <string>
 
 #include "core/kernels/kernels.h"
+#include "core/ops/channel_sums.h"
 #include "core/ops/checks.h"
 
 namespace tessera::ops {
@@ -109,12 +110,13 @@ void add_to(const Tensor& sum, const Tensor& terms) {
 }
 
 /// Gradients are computed some images at a time, all of them, so that the output's gradient is near: then it need not be there before.
-class ConvolutionNode final : public autograd::Node {
+class ConvolutionNode final : public autograd::Node, public ChannelSummed {
  public:
-  ConvolutionNode(const ConvolutionGeometry& geometry, Tensor input, Tensor weight, std::shared_ptr<PackedWeight> packed, Precision precision)
-      : geometry_(geometry), input_(std::move(input)), weight_(std::move(weight)), packed_(std::move(packed)), precision_(precision) {}
+  ConvolutionNode(const ConvolutionGeometry& geometry, Tensor input, Tensor weight, std::shared_ptr<PackedWeight> packed, Precision precision, ChannelSums sums)
+      : geometry_(geometry), input_(std::move(input)), weight_(std::move(weight)), packed_(std::move(packed)), precision_(precision), sums_(std::move(sums)) {}
 
   const char* name() const override { return "conv2d"; }
+  const ChannelSums& channel_sums() const override { return sums_; }
   bool takes_deferred() const override { return geometry_.batch > 0; }
 
   void backward(const Tensor& gradient) override {
@@ -214,6 +216,7 @@ class ConvolutionNode final : public autograd::Node {
   Tensor input_, weight_;  // as they were multiplied
   std::shared_ptr<PackedWeight> packed_;
   Precision precision_;
+  ChannelSums sums_;
 };
 
 class ConvolutionTransposeNode final : public autograd::Node {
@@ -256,6 +259,23 @@ class ConvolutionTransposeNode final : public autograd::Node {
   Precision precision_;
 };
 
+/// A convolution without a bias has a batch norm behind it: its result is made some images at a time, and each part's sums are taken while it is near.
+ChannelSums convolve(const ConvolutionForward& whole, const Tensor& output, bool with_sums) {
+  const ConvolutionKernels& kernels = kernels_for(output.device()).convolution;
+  const ConvolutionGeometry& g = whole.geometry;
+  const int64_t at_once = whole.bias ? g.batch : kernels.images_at_once(g), image = output.elements() / g.batch;
+  ChannelSums sums;
+  for (int64_t first = 0, count; first < g.batch; first += count) {
+    ConvolutionForward part = whole;
+    part.geometry.batch = count = std::min(at_once, g.batch - first);
+    part.x += first * g.in_channels * g.in_height * g.in_width;
+    part.y += first * image;
+    kernels.forward(part);
+    if (with_sums) sums.take(output, (first + count) * image);
+  }
+  return sums;
+}
+
 }  // namespace
 
 Variable conv2d(const Variable& x, const Variable& weight, const Variable& bias, const ConvolutionOptions& options,
@@ -265,12 +285,12 @@ Variable conv2d(const Variable& x, const Variable& weight, const Variable& bias,
   const Tensor input = rounded(channels_last(x.value()), precision), kernel = contiguous(weight.value());
   const Tensor offsets = bias.defined() ? contiguous(bias.value()) : Tensor();
   Tensor output = Tensor::empty_channels_last({geometry.batch, geometry.out_channels, geometry.out_height, geometry.out_width});
+  ChannelSums sums;
   if (output.elements() > 0) {
-    kernels_for(output.device())
-        .convolution.forward({geometry, input.data<float>(), kernel.data<float>(), offsets.data<float>(),
-                              output.data<float>(), packed.get(), kernel.storage()->version()});
+    sums = convolve({geometry, input.data<float>(), kernel.data<float>(), offsets.data<float>(), output.data<float>(), packed.get(), kernel.storage()->version()},
+                    output, !bias.defined() && autograd::recording({&x, &weight}));
   }
-  return autograd::record<ConvolutionNode>(output, {&x, &weight, &bias}, geometry, input, kernel, packed, precision);
+  return autograd::record<ConvolutionNode>(output, {&x, &weight, &bias}, geometry, input, kernel, packed, precision, std::move(sums));
 }
 
 Variable conv_transpose2d(const Variable& x, const Variable& weight, const Variable& bias, const ConvolutionTransposeOptions& options,

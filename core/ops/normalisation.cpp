@@ -8,6 +8,7 @@
 #include "core/kernels/kernels.h"
 #include "core/ops/activation.h"
 #include "core/ops/arithmetic.h"
+#include "core/ops/channel_sums.h"
 #include "core/ops/channels.h"
 #include "core/ops/checks.h"
 #include "core/ops/view.h"
@@ -133,6 +134,14 @@ class BatchNormNode final : public autograd::Node {
   std::vector<double> sums_;  // [2, channels]
 };
 
+/// Of x: those that the op that made it has taken already, or `own`, to be taken now.
+const ChannelSums& sums_of(const Variable& x, const Tensor& input, ChannelSums& own) {
+  const auto* maker = dynamic_cast<const ChannelSummed*>(x.node().get());
+  if (maker && maker->channel_sums().data()) return maker->channel_sums();
+  own.take(input, input.elements());
+  return own;
+}
+
 /// x * scale + shift with a scale and a shift a channel.
 Variable apply_on_tape(const Variable& x, const Variable& weight, const Variable& bias, const Variable& residual, const BatchNormOptions& options,
                        const Tensor& mean, const Tensor& variance) {
@@ -159,10 +168,11 @@ Variable batch_norm(const Variable& x, const Variable& weight, const Variable& b
   if (extent.rows() == 0) throw Error(ErrorKind::usage, "batch_norm has no statistics of an empty batch " + input.shape().text());
   Tensor output = empty_like(input), inverse_deviation = Tensor::empty({extent.channels}), mean = Tensor::empty({extent.channels});
   const Tensor scale = contiguous(weight.value()), shift = contiguous(bias.value());
+  ChannelSums own;
   kernels_for(output.device())
       .normalisation.batch_norm_forward({extent.rows(), extent.channels, static_cast<float>(options.epsilon), options.ceiling,
                                          input.data<float>(), scale.data<float>(), shift.data<float>(),
-                                         other.data<float>(), output.data<float>(), mean.data<float>(), inverse_deviation.data<float>(),
+                                         other.data<float>(), sums_of(x, input, own).data(), output.data<float>(), mean.data<float>(), inverse_deviation.data<float>(),
                                          statistics.unbiased_variance.data<float>()});
   copy_into(mean, statistics.mean);
   return autograd::record<BatchNormNode>(output, {&x, &weight, &bias, &residual},

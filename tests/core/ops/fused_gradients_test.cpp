@@ -28,12 +28,13 @@ struct Options {
   float ceiling = kReluCeiling;
   bool residual = false;
   bool used_twice = false;  ///< the convolution's result
-  bool used_later = false;  ///< batch norm's result, as a residual block's input is
+  bool used_later = false;  ///< batch norm's result
+  bool block = false;       ///< batch norm's result is the input of a residual block
 };
 
 constexpr int64_t kChannels = 16;
 
-/// conv - batch norm - conv, whose gradients a test looks at, the residual from before the first; images so large that their gradients come in parts.
+/// conv - batch norm - conv, whose gradients a test looks at, the residual from before the first; images so large that results and gradients come in parts.
 Variable chain(const std::vector<Variable>& in, const Options& options, const Between& between) {
   const auto packed = [] { return std::make_shared<PackedWeight>(); };
   const ops::BatchStatistics statistics{Tensor::empty({kChannels}), Tensor::empty({kChannels})};
@@ -41,6 +42,10 @@ Variable chain(const std::vector<Variable>& in, const Options& options, const Be
   const Variable h = ops::conv2d(in[0], in[1], options.bias ? in[2] : Variable(), window, packed());
   const Variable normalised = ops::batch_norm(between(h), in[3], in[4], options.residual ? in[0] : Variable(), {1e-5, options.ceiling}, statistics);
   const Variable y = ops::conv2d(between(normalised), in[5], Variable(), {}, packed());
+  if (options.block) {
+    const Variable last = ops::conv2d(between(y), in[5], Variable(), {}, packed());
+    return ops::batch_norm(between(last), in[3], in[4], normalised, {1e-5, options.ceiling}, statistics);
+  }
   if (options.used_later) return ops::add(y, normalised);
   return options.used_twice ? ops::add(y, h) : y;
 }
@@ -60,6 +65,9 @@ TEST(FusedGradients, OfResidual) { expect_same_bits({.residual = true}); }
 TEST(FusedGradients, OfGroups) { expect_same_bits({.groups = kChannels}); }
 TEST(FusedGradients, OfAResultThatOthersUse) { expect_same_bits({.used_twice = true}); }
 TEST(FusedGradients, OfAResultThatALaterResidualIs) { expect_same_bits({.used_later = true}); }
+
+TEST(FusedGradients, OfABlocksInput) { expect_same_bits({.block = true}); }
+TEST(FusedGradients, OfABlocksInputThatIsABlocksResult) { expect_same_bits({.residual = true, .block = true}); }
 
 TEST(FusedGradients, ComeInPartsOfEqualSizeWhereTheBatchDivides) {
   ConvolutionGeometry g{};

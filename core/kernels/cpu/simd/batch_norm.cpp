@@ -22,8 +22,8 @@ inline void for_channel_pieces(int64_t rows, int64_t channels, Body body) {
   });
 }
 
-struct Statistics {
-  const BatchNormForward& args;
+struct DeviationSums {
+  const BatchNormSums& args;
 
   void operator()(int64_t channel, int64_t count) const {
     const float* x = args.x + channel;
@@ -31,23 +31,28 @@ struct Statistics {
     // Deviations from a value of the channel itself: sums of squares then lose nothing to a large mean.
     float pivot[kPieceChannels];
     for (int64_t c = 0; c < count; ++c) pivot[c] = x[c];
-    double sum[kPieceChannels] = {}, squares[kPieceChannels] = {};
-    add_sums_of_rows(0, args.rows, count, sum, squares, [&](int64_t row, int64_t c, float& a, float& b) __attribute__((always_inline)) {
+    double *sum = args.sums + channel, *squares = sum + args.channels;
+    add_sums_of_rows(args.begin, args.end, count, sum, squares, [&](int64_t row, int64_t c, float& a, float& b) __attribute__((always_inline)) {
       const float deviation = x[row * stride + c] - pivot[c];
       a += deviation;
       b += deviation * deviation;
     });
-    const auto rows = static_cast<double>(args.rows);
-    for (int64_t c = 0; c < count; ++c) {
-      const double shift = sum[c] / rows;
-      const double squared = squares[c] - sum[c] * shift;
-      const double variance = squared > 0.0 ? squared / rows : 0.0;
-      args.mean[channel + c] = static_cast<float>(static_cast<double>(pivot[c]) + shift);
-      args.inverse_deviation[channel + c] = static_cast<float>(1.0 / std::sqrt(variance + static_cast<double>(args.epsilon)));
-      args.unbiased_variance[channel + c] = static_cast<float>(args.rows > 1 ? variance * rows / (rows - 1.0) : variance);
-    }
   }
 };
+
+void batch_norm_sums(const BatchNormSums& args) { for_channel_pieces(args.end - args.begin, args.channels, DeviationSums{args}); }
+
+void find_statistics(const BatchNormForward& args) {
+  const auto rows = static_cast<double>(args.rows);
+  for (int64_t c = 0; c < args.channels; ++c) {
+    const double shift = args.sums[c] / rows;
+    const double squared = args.sums[args.channels + c] - args.sums[c] * shift;
+    const double variance = squared > 0.0 ? squared / rows : 0.0;
+    args.mean[c] = static_cast<float>(static_cast<double>(args.x[c]) + shift);
+    args.inverse_deviation[c] = static_cast<float>(1.0 / std::sqrt(variance + static_cast<double>(args.epsilon)));
+    args.unbiased_variance[c] = static_cast<float>(args.rows > 1 ? variance * rows / (rows - 1.0) : variance);
+  }
+}
 
 constexpr int64_t kWideElements = 512;
 
@@ -110,7 +115,7 @@ void affine(const Affine& args, Coefficients& scale, Coefficients& shift) {
 }
 
 void batch_norm_forward(const BatchNormForward& args) {
-  for_channel_pieces(args.rows, args.channels, Statistics{args});
+  find_statistics(args);
   Coefficients scale, shift;
   for (int64_t c = 0; c < args.channels; ++c) {
     scale.values[c] = args.weight[c] * args.inverse_deviation[c];
@@ -227,8 +232,8 @@ void batch_norm_input_gradient(const BatchNormInputGradient& args) {
 }  // namespace
 
 NormalisationKernels normalisation_kernels() { 
-  return {batch_norm_forward, batch_norm_apply, batch_norm_gradient_sums, batch_norm_input_gradient, layer_norm_forward,
-          layer_norm_backward, rms_norm_forward,   rms_norm_backward,   group_norm_forward, group_norm_backward,
+  return {batch_norm_sums, batch_norm_forward, batch_norm_apply, batch_norm_gradient_sums, batch_norm_input_gradient,
+          layer_norm_forward, layer_norm_backward, rms_norm_forward,   rms_norm_backward,   group_norm_forward, group_norm_backward,
           response_norm_forward, response_norm_backward};
 }
 

@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/ops/channel_sums.h"
+
+#include "core/kernels/kernels.h"
+
+namespace tessera::ops {
+
+void ChannelSums::take(const Tensor& result, int64_t elements) {
+  const int64_t channels = result.shape()[1], seen = elements / channels;
+  const int64_t rows = elements == result.elements() ? seen : seen / kBatchNormBlockRows * kBatchNormBlockRows;
+  sums_.resize(2 * static_cast<size_t>(channels), 0.0);
+  kernels_for(result.device()).normalisation.batch_norm_sums({rows_, rows, channels, result.data<float>(), sums_.data()});
+  rows_ = rows;
+}
+
+}  // namespace tessera::ops
