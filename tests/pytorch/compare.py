@@ -18,6 +18,8 @@ import speed
 from models import ARCHITECTURE_CASES, CASES, SPEED_TARGETS
 from ours import Ours
 
+PARTS = ("numbers", "speed", "memory", "tape")
+
 
 def data_of(case, path, samples):
     """What Ours takes: tensors of a fixed formula, or the recipe's block for the given file or folder."""
@@ -39,27 +41,28 @@ def compare_case(case, arguments, parts):
         with start(arguments.batch or case.accuracy_samples) as ours:
             acceptance += [(case.name, *line) for line in accuracy.compare(case, ours)]
         print(flush=True)
+    return acceptance, compare_steps(case, start, arguments)
+
+
+def compare_steps(case, start, arguments):
+    """Speed and memory of steps; speed lines. `start`: makes our side for so many samples, anew for either."""
+    samples, parts, lines = arguments.batch or case.speed_samples, arguments.only.split(","), []
     if "speed" in parts:
-        targets.append(compare_speed(case, lambda: start(arguments.batch or case.speed_samples), arguments))
-    return acceptance, targets
-
-
-def compare_speed(case, start, arguments):
-    """A speed line. `start`: makes our side, anew for the measurement of memory."""
-    samples = arguments.batch or case.speed_samples
-    with start() as ours:
-        line = (case.name, *speed.compare(case, ours, samples, arguments))
-    print(flush=True)
-    if "memory" in arguments.only.split(","):
-        with start() as ours:
+        with start(samples) as ours:
+            lines.append((case.name, *speed.compare(case, ours, samples, arguments)))
+        print(flush=True)
+    if "memory" in parts:
+        with start(samples) as ours:
             memory.compare(case.name, ours, samples, arguments)
         print(flush=True)
-    return line
+    return lines
 
 
-def compare_architecture_speed(case, arguments):
-    samples = arguments.batch or case.speed_samples
-    return compare_speed(case, lambda: Ours(arguments.driver, case.speed_recipe(samples, arguments.threads), case.speed_data(speed.BATCHES * samples), None), arguments)
+def compare_architecture_steps(case, arguments):
+    def start(samples):
+        return Ours(arguments.driver, case.speed_recipe(samples, arguments.threads), case.speed_data(speed.BATCHES * samples), None)
+
+    return compare_steps(case, start, arguments)
 
 
 def compare_architecture(case, arguments, open_gates):
@@ -85,7 +88,7 @@ def parse():
     parser.add_argument("--tape-bench", required=True, help=argparse.SUPPRESS)
     parser.add_argument("--model", choices=[*(case.name for case in CASES + ARCHITECTURE_CASES), "all", "architectures"], default="all",
                         help="all: those with a training of their own (default); architectures: one pass of each image classifier; or one of either")
-    parser.add_argument("--only", default="numbers,speed,tape", help="comma-separated, of numbers, speed, memory, tape (default: all but memory)")
+    parser.add_argument("--only", default="numbers,speed,tape", help=f"comma-separated, of {', '.join(PARTS)} (default: all but memory)")
     parser.add_argument("--ways", default=",".join(speed.WAYS), help="of PyTorch that are timed, comma-separated (default: all)")
     parser.add_argument("--data", type=pathlib.Path, help="safetensors file with inputs and targets, or a folder (lenet5: idx files, resnet20: "
                         "CIFAR-10's binary files); needs --model; default: a fixed formula")
@@ -97,6 +100,9 @@ def parse():
     parser.add_argument("--clock", choices=["wall", "cpu"], default="wall", help="cpu: processor time of the steps, for one thread on a busy machine (default: wall)")
     parser.add_argument("--rounds", type=int, default=5, help="turns of each contestant in timings (default: 5)")
     arguments = parser.parse_args()
+    unknown = set(arguments.only.split(",")) - set(PARTS)
+    if unknown:
+        parser.error(f"--only: unknown {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
     if arguments.model not in [case.name for case in CASES] and (arguments.data or arguments.weights):
         parser.error("--data and --weights belong to one of the trained models: give --model, too")
     return arguments
@@ -119,8 +125,8 @@ def main():
             for open_gates in (False, True) if case.has_norms else (False,):
                 if arguments.gates != ("closed" if open_gates else "open"):
                     acceptance += compare_architecture(case, arguments, open_gates)
-        if "speed" in parts and (arguments.model == case.name or (arguments.model == "architectures" and case.name in SPEED_TARGETS)):
-            targets.append(compare_architecture_speed(case, arguments))
+        if arguments.model == case.name or (arguments.model == "architectures" and case.name in SPEED_TARGETS):
+            targets += compare_architecture_steps(case, arguments)
     if "tape" in parts:
         torch.set_num_threads(1)
         targets.append(("tape", *speed.compare_tape(arguments.tape_bench, arguments.rounds)))
