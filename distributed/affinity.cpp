@@ -83,14 +83,26 @@ std::string affinity_warning(const Affinity& affinity, int threads, int ranks_on
   return "";
 }
 
-void widen_affinity_of_this_thread() {
+struct ThreadAffinity::Cores {
+  cpu_set_t own, wide;
+};
+
+ThreadAffinity::ThreadAffinity() : cores_(std::make_unique<Cores>()) {
+  CPU_ZERO(&cores_->own);
+  sched_getaffinity(0, sizeof cores_->own, &cores_->own);
   const cpu_set_t node = cores_of_this_node();
-  cpu_set_t mine;
-  CPU_ZERO(&mine);
-  if (CPU_COUNT(&node) == 0 || sched_getaffinity(0, sizeof mine, &mine) != 0) return;
-  cpu_set_t both;
-  CPU_OR(&both, &node, &mine);
-  sched_setaffinity(0, sizeof both, &both);
+  CPU_OR(&cores_->wide, &node, &cores_->own);
 }
+
+ThreadAffinity::~ThreadAffinity() = default;
+
+void ThreadAffinity::set_wide(bool wide) {
+  if (wide == wide_ || CPU_EQUAL(&cores_->own, &cores_->wide)) return;
+  const cpu_set_t& set = wide ? cores_->wide : cores_->own;
+  sched_setaffinity(0, sizeof set, &set);
+  wide_ = wide;
+}
+
+void widen_affinity_of_this_thread() { ThreadAffinity().set_wide(true); }
 
 }  // namespace tessera::distributed

@@ -2,6 +2,7 @@
 // The cores that this process may run on.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -25,5 +26,20 @@ std::string affinity_warning(const Affinity& affinity, int threads, int ranks_on
 /// one core; a thread that polls there would take half of it from the computation while others idle. No effect where
 /// forbidden.
 void widen_affinity_of_this_thread();
+
+/// For a thread that goes back and forth between the cores that it was given and all of its memory node.
+class ThreadAffinity {
+ public:
+  /// Of the calling thread, which alone may use it.
+  ThreadAffinity();
+  ~ThreadAffinity();
+  /// As above, or the cores that it was given. Cheap where nothing changes.
+  void set_wide(bool wide);
+
+ private:
+  struct Cores;
+  std::unique_ptr<Cores> cores_;
+  bool wide_ = false;
+};
 
 }  // namespace tessera::distributed

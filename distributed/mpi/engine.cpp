@@ -111,7 +111,8 @@ bool Engine::try_call(const std::function<void()>& task, double seconds) {
 
 void Engine::thread_main(Completion initialised) {
   pthread_setname_np(pthread_self(), "tessera-comm");
-  widen_affinity_of_this_thread();
+  affinity_.emplace();
+  affinity_->set_wide(true);
   try {
     prepare_environment();
     int provided = 0;
@@ -163,6 +164,7 @@ void Engine::wait_for_tasks(double seconds) {
 
 void Engine::give_way(int64_t idle_ns) {
   const bool waiting = recorder_->waiting_threads() > 0;
+  affinity_->set_wide(!waiting);  // a rank that waits leaves its own cores to the poll, and others theirs
   const bool crowded = crowded_.load(std::memory_order_relaxed);
   if (idle_ns < (crowded ? kSteadyCrowdedNs : waiting ? kSteadyWaitingNs : kSteadyNs)) {
     sched_yield();

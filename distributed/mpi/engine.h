@@ -11,10 +11,12 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
 
+#include "distributed/affinity.h"
 #include "distributed/work.h"
 
 namespace tessera::distributed::mpi {
@@ -120,6 +122,7 @@ class Engine : public Executor {
   bool ended_ = false;  // guarded by mutex_
   std::atomic<bool> crowded_{false};
   Requests requests_;
+  std::optional<ThreadAffinity> affinity_;  // the communication thread's
   std::thread thread_;
 };
 
