@@ -9,6 +9,9 @@
 
 namespace tessera::ops {
 
+/// Rows of channels that can be added to sums when the first `elements` in memory of `tensor` are there: whole blocks (kBatchNormBlockRows), or all.
+int64_t rows_to_sum(const Tensor& tensor, int64_t elements);
+
 class ChannelSums {
  public:
   /// Of the first `elements` in memory of `result`, whose channels are innermost; called with more each time, at last with all. However they are cut, the bits

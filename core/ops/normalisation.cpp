@@ -77,8 +77,7 @@ class BatchNormNode final : public autograd::Node {
     if (!gradient.is_channels_last()) return;
     const ProfileScope scope(Phase::backward, name());
     if (!is_summed(gradient)) start(gradient, gradient);
-    const int64_t rows = elements / saved_.input.shape()[1];
-    sum_until(elements == gradient.elements() ? rows : rows / kBatchNormBlockRows * kBatchNormBlockRows);
+    sum_until(rows_to_sum(gradient, elements));
   }
 
   void backward(const Tensor& gradient) override {

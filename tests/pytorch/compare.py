@@ -32,7 +32,7 @@ def data_of(case, path, samples):
 
 def compare_case(case, arguments, parts):
     """Acceptance lines and speed lines."""
-    acceptance, targets = [], []
+    acceptance = []
 
     def start(samples):
         return Ours(arguments.driver, case.recipe(samples, arguments.threads), data_of(case, arguments.data, accuracy.STEPS * samples), arguments.weights)

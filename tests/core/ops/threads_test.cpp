@@ -2,7 +2,6 @@
 // Results depend neither on the number of kernel threads nor on what else is in the batch.
 #include <gtest/gtest.h>
 
-#include <cstring>
 #include <functional>
 
 #include "core/kernels/kernels.h"
