@@ -33,7 +33,7 @@ const Tensor& Batch::at(std::string_view name) const {
 
 void check_split(std::string_view split, std::span<const std::string> known) {
   if (std::find(known.begin(), known.end(), split) != known.end()) return;
-  throw Error(ErrorKind::usage, fmt::format("there is no split '{}'", split), "data", fmt::format("there is {}", fmt::join(known, ", ")));
+  throw Error(ErrorKind::usage, fmt::format("there is no split '{}'", split), "data", fmt::format("there is {}; evaluate.split chooses", fmt::join(known, ", ")));
 }
 
 void check_limit(int64_t limit_samples) {

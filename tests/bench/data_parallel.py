@@ -23,6 +23,7 @@ import signal
 import statistics
 import struct
 import subprocess
+import sys
 import tempfile
 import time
 
@@ -239,6 +240,7 @@ def main():
     parser.add_argument("--quanta", type=int, default=1, help="of weak, a rank and step (default 1)")
     parser.add_argument("--steps", type=int, help="of a run, not of weak (default: 4 of mlp, 60 of resnet20, 6 of resnet50, 8 of gpt)")
     arguments = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # an exception: the runs end with it, those that are stopped, too
     with tempfile.TemporaryDirectory(prefix="tessera_bench_data_") as data:
         {"reduction": reduction, "scaling": scaling, "weak": weak, "link": link}[arguments.what](
             Model(arguments.model, data, arguments.quantum, arguments.quanta, arguments.steps), arguments.rounds)

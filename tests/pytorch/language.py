@@ -4,6 +4,7 @@
 import argparse
 import pathlib
 import shutil
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -130,9 +131,11 @@ def compare_speed(name, driver, rounds, compiled, clock):
                 for way in ways:
                     theirs[way].append(step(way, i))
                 mine.append(ours.step_times_ms(1, clock)[0] / 1000)
-    count, best = case.samples * case.tokens, min(min(times) for times in theirs.values())
-    figures = ", ".join(f"PyTorch ({way}) {count / min(times):.0f}" for way, times in theirs.items())
-    print(f"{name}: {case.samples} x {case.tokens}, one thread: ours {count / min(mine):.0f} tokens/s, {figures}: {best / min(mine):.2f}x")
+    count, median = case.samples * case.tokens, statistics.median
+    figures = ", ".join(f"PyTorch ({way}) {count / median(times):.0f}" for way, times in theirs.items())
+    ratios = [min(times) / own for own, *times in zip(mine, *theirs.values())]
+    print(f"{name}: {case.samples} x {case.tokens}, one thread, medians of {rounds} rounds: ours {count / median(mine):.0f} tokens/s, {figures}: "
+          f"{min(map(median, theirs.values())) / median(mine):.2f}x (rounds: {', '.join(f'{ratio:.2f}' for ratio in ratios)})", flush=True)
 
 
 def peak_of_torch(name, checkpointing):

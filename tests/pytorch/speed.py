@@ -5,6 +5,7 @@ import functools
 import itertools
 import statistics
 import subprocess
+import sys
 import time
 
 import torch
@@ -44,16 +45,25 @@ class TorchSteps:
         return times
 
 
+def show_progress(done, total, began_s):
+    """On a line of a terminal that the next output takes over."""
+    if sys.stderr.isatty():
+        left_s = (time.monotonic() - began_s) / done * (total - done)
+        print(f"\r\033[K  turn {done} of {total}, about {left_s:.0f} s left" if done < total else "\r\033[K", end="", file=sys.stderr, flush=True)
+
+
 def turns(contestants, rounds):
     """{name: [median ms of each round]}; the contestants ({name: function of steps}) take turns."""
-    steps = {}
+    steps, began_s = {}, time.monotonic()
     for name, times_ms in contestants.items():
         warm = statistics.median(times_ms(WARMUP_STEPS)[1:])
         steps[name] = max(MIN_STEPS, int(1e3 * TURN_S / warm))
+        show_progress(len(steps), (rounds + 1) * len(contestants), began_s)
     medians = {name: [] for name in contestants}
-    for _ in range(rounds):
-        for name, times_ms in contestants.items():
+    for number in range(1, rounds + 1):
+        for place, (name, times_ms) in enumerate(contestants.items(), 1):
             medians[name].append(statistics.median(times_ms(steps[name])))
+            show_progress(number * len(contestants) + place, (rounds + 1) * len(contestants), began_s)
     return medians
 
 

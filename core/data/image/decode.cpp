@@ -49,7 +49,7 @@ std::pair<ImageInfo, FileHeader> look_at(Bytes bytes, const DecodeOptions& optio
   if (header.height > options.max_pixels / header.width) {
     throw Error(ErrorKind::data,
                 fmt::format("an image of {} x {} pixels, where {} are allowed", header.width, header.height, options.max_pixels), where,
-                "scale the image down, or raise max_pixels");
+                "scale the image down, or raise data.max_pixels");
   }
   ImageInfo info{format, header.height, header.width, options.exif_orientation ? header.orientation : 1};
   if (info.orientation >= 5) std::swap(info.height, info.width);
