@@ -9,6 +9,7 @@
 #include "core/kernels/cpu/direct/direct.h"
 #include "core/kernels/cpu/direct/grouped.h"
 #include "core/kernels/cpu/direct/pointwise.h"
+#include "core/kernels/cpu/direct/transpose.h"
 #include "core/kernels/cpu/direct/winograd.h"
 #include "core/kernels/cpu/onednn/onednn.h"
 #include "tests/core/kernels/instruction_sets.h"
@@ -259,9 +260,26 @@ class Product : public Direct {};
 
 TEST_P(Product, EqualsDoublePrecision) { expect_double_precision(GetParam(), product_kernels(GetParam())); }
 
+TEST_F(Product, TransposesMatricesOfAnySize) {
+  for (const int threads : {1, 3}) {
+    set_kernel_threads(threads);
+    for (const int64_t rows : {1, 3, 4, 16, 21, 50}) {
+      for (const int64_t columns : {1, 2, 4, 7, 257, 520}) {
+        const Floats from = noise(rows * columns, 1);
+        Floats to(from.size(), NAN);
+        cpu::direct::transpose(rows, columns, from.data(), to.data());
+        for (int64_t i = 0; i < rows * columns; ++i) {
+          ASSERT_EQ(to[static_cast<size_t>(i % columns * rows + i / columns)], from[static_cast<size_t>(i)]) << rows << " x " << columns << ", element " << i;
+        }
+      }
+    }
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Geometries, Product,
                          testing::Values(Case{0, 16, 4, 4, 16, 1, 1, 1, 1, 0, 0}, Case{5, 16, 9, 7, 24, 1, 1, 1, 1, 0, 0}, Case{3, 33, 9, 8, 17, 1, 1, 2, 2, 0, 0},
-                                         Case{2, 20, 7, 10, 35, 1, 1, 1, 3, 0, 0}, Case{8, 64, 40, 40, 16, 1, 1, 1, 1, 0, 0}));
+                                         Case{2, 20, 7, 10, 35, 1, 1, 1, 3, 0, 0}, Case{8, 64, 40, 40, 16, 1, 1, 1, 1, 0, 0},
+                                         Case{1, 512, 5, 3, 128, 1, 1, 1, 1, 0, 0}, Case{5, 130, 15, 14, 514, 1, 1, 1, 1, 0, 0}));
 
 /// Vectors of channels and tails, both strides, edges on all sides, images smaller than a window.
 std::vector<Case> depthwise_cases() {

@@ -5,6 +5,7 @@
 
 #include "core/kernels/cpu/direct/image.h"
 #include "core/kernels/cpu/direct/tile.h"
+#include "core/kernels/cpu/direct/transpose.h"
 #include "core/kernels/cpu/onednn/onednn.h"
 #include "core/kernels/kernels.h"
 
@@ -24,6 +25,22 @@ Tensor seen_pixels(const ConvolutionGeometry& g, const float* x) {
     }
   }
   return seen;
+}
+
+/// oneDNN's product takes matrices that are small as they lie, and reads columns of both; those of long rows fall into few sets of the first cache.
+bool reads_far_columns(int64_t m, int64_t n) {
+  constexpr double kSmall = 0.0038;  // from there on, in oneDNN 3
+  constexpr int64_t kLongRow = 512, kFewest = 128;  // of fewer columns a copy costs more than it brings
+  return std::max(m, n) >= kLongRow && std::min(m, n) >= kFewest && 1.0 / static_cast<double>(m) + 1.0 / static_cast<double>(n) >= kSmall;
+}
+
+/// dweight = dy' x, or += under `add`.
+void product_of_columns(int64_t out_channels, int64_t in_channels, int64_t pixels, const float* dy, const float* x, float* dweight, bool add) {
+  if (!reads_far_columns(out_channels, in_channels)) return onednn::matmul({out_channels, in_channels, pixels, true, false, dy, x, dweight, nullptr, add});
+  const Tensor rows_of_dy = direct::scratch(out_channels * pixels), rows_of_x = direct::scratch(in_channels * pixels);
+  direct::transpose(pixels, out_channels, dy, rows_of_dy.data<float>());
+  direct::transpose(pixels, in_channels, x, rows_of_x.data<float>());
+  onednn::matmul({out_channels, in_channels, pixels, false, true, rows_of_dy.data<float>(), rows_of_x.data<float>(), dweight, nullptr, add});
 }
 
 }  // namespace
@@ -52,8 +69,7 @@ void backward_weight(const ConvolutionBackwardWeight& args) {
   if (segments.count == 0) std::fill_n(args.dweight, g.out_channels * g.in_channels, 0.0f);
   for (int64_t segment = 0; segment < segments.count; ++segment) {
     const int64_t first = segments.begin(segment);
-    onednn::matmul({g.out_channels, g.in_channels, segments.size(segment), true, false, args.dy + first * g.out_channels, x + first * g.in_channels,
-                    args.dweight, nullptr, segment > 0});
+    product_of_columns(g.out_channels, g.in_channels, segments.size(segment), args.dy + first * g.out_channels, x + first * g.in_channels, args.dweight, segment > 0);
   }
   if (args.dbias) kernels_for(Device::cpu).matmul.column_sums({pixels, g.out_channels, args.dy, args.dbias});
 }
