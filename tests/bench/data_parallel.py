@@ -31,7 +31,7 @@ TOP = pathlib.Path(__file__).resolve().parents[2]
 BINARY = TOP / "build/release/launcher/tessera"
 IMAGES = 20480
 MLP_QUANTUM_SAMPLES = 512
-TURNS, TURN_S = 4, 3.0  # of either side in a round of weak
+TURNS = 4  # of either side in a round of weak
 
 
 class Model:
@@ -198,7 +198,7 @@ def in_step(step_times):
     return len(step_times) / statistics.mean(waiting) / steps_per_s(step_times)
 
 
-def weak(model, rounds):
+def weak(model, rounds, turn_s):
     """Samples a second of 2 ranks and of 2 runs alone, which take turns of a few seconds."""
     samples = model.quanta * model.quantum
     model.settings["train.steps"] = 1_000_000
@@ -212,8 +212,8 @@ def weak(model, rounds):
         for number in range(rounds):
             since = alone.active_s, together.active_s
             for _ in range(TURNS):
-                alone.go_on(TURN_S)
-                together.go_on(TURN_S)
+                alone.go_on(turn_s)
+                together.go_on(turn_s)
             alone_times = alone.step_times(since[0])
             lone, both = samples * steps_per_s(alone_times), 2 * samples * steps_per_s(together.step_times(since[1]))
             ratios.append(both / lone)
@@ -238,12 +238,16 @@ def main():
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--quantum", type=int, default=32, metavar="SAMPLES", help="of the networks (default 32)")
     parser.add_argument("--quanta", type=int, default=1, help="of weak, a rank and step (default 1)")
+    parser.add_argument("--turn", type=float, default=3.0, metavar="S", help="of weak: seconds of a turn, longer than a step (default 3)")
     parser.add_argument("--steps", type=int, help="of a run, not of weak (default: 4 of mlp, 60 of resnet20, 6 of resnet50, 8 of gpt)")
     arguments = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # an exception: the runs end with it, those that are stopped, too
     with tempfile.TemporaryDirectory(prefix="tessera_bench_data_") as data:
-        {"reduction": reduction, "scaling": scaling, "weak": weak, "link": link}[arguments.what](
-            Model(arguments.model, data, arguments.quantum, arguments.quanta, arguments.steps), arguments.rounds)
+        model = Model(arguments.model, data, arguments.quantum, arguments.quanta, arguments.steps)
+        if arguments.what == "weak":
+            weak(model, arguments.rounds, arguments.turn)
+        else:
+            {"reduction": reduction, "scaling": scaling, "link": link}[arguments.what](model, arguments.rounds)
 
 
 if __name__ == "__main__":
