@@ -6,10 +6,15 @@
 #include "core/kernels/kernels.h"
 
 namespace tessera {
+namespace {
 
-GradientSum::GradientSum(const nn::FlatParameters& parameters, Reduction reduction)
-    : parameters_(parameters), reduction_(reduction), largest_bits_(parameters.slots().size(), 0) {
-  if (reduction == Reduction::exact) integer_sums_ = parameters.zeros_like(MemoryCategory::gradients, DType::i64);
+constexpr int64_t kTileElements = 2048;  // whose int64 sums stay in the first cache
+
+}  // namespace
+
+GradientSum::GradientSum(const nn::FlatParameters& parameters, Reduction reduction, bool terms)
+    : parameters_(parameters), reduction_(reduction), terms_(terms), largest_bits_(parameters.slots().size(), 0) {
+  if (reduction == Reduction::exact && !terms) integer_sums_ = parameters.zeros_like(MemoryCategory::gradients, DType::i64);
   if (reduction == Reduction::fastest) float_sums_ = parameters.zeros_like(MemoryCategory::gradients);
 }
 
@@ -22,23 +27,41 @@ void GradientSum::add(size_t tensor, bool first, const GradientGrid& grid) {
   if (reduction_ == Reduction::fastest) {
     kernels.accumulate({slot.elements, first, gradient, float_sums_.data<float>() + slot.offset_elements});
   } else if (reduction_ == Reduction::exact) {
-    const uint32_t bits = kernels.round_to_grid(
-        {slot.elements, grid.scale(tensor), first, gradient, integer_sums_.data<int64_t>() + slot.offset_elements});
+    const uint32_t bits = terms_ ? kernels.largest_magnitude_bits(slot.elements, gradient)
+                                 : kernels.round_to_grid({slot.elements, grid.scale(tensor), first, gradient, integer_sums_.data<int64_t>() + slot.offset_elements});
     largest_bits_[tensor] = std::max(largest_bits_[tensor], bits);
   }
 }
 
-void GradientSum::convert(int64_t begin, int64_t end, const int64_t* integer_sums, const GradientGrid& grid, float* out) const {
+/// body(first, last, scale of the grid) for each tensor's part of [begin, end).
+template <typename Body>
+void GradientSum::for_each_range(int64_t begin, int64_t end, const GradientGrid& grid, Body body) const {
   const auto& slots = parameters_.slots();
-  const SummationKernels& kernels = kernels_for(parameters_.gradients().device()).summation;
   auto slot = std::upper_bound(slots.begin(), slots.end(), begin, [](int64_t at, const nn::FlatSlot& s) { return at < s.offset_elements; });
   if (slot != slots.begin()) --slot;
   for (; slot != slots.end() && slot->offset_elements < end; ++slot) {
-    const int64_t from = std::max(begin, slot->offset_elements), to = std::min(end, slot->offset_elements + slot->elements);
-    if (from >= to) continue;
-    const double scale = grid.scale(static_cast<size_t>(slot - slots.begin()));
-    kernels.grid_to_float({to - from, scale > 0.0 ? 1.0 / scale : 0.0, integer_sums + (from - begin), out + (from - begin)});
+    const int64_t first = std::max(begin, slot->offset_elements), last = std::min(end, slot->offset_elements + slot->elements);
+    if (first < last) body(first, last, grid.scale(static_cast<size_t>(slot - slots.begin())));
   }
+}
+
+void GradientSum::convert(int64_t begin, int64_t end, const int64_t* integer_sums, const GradientGrid& grid, float* out) const {
+  const SummationKernels& kernels = kernels_for(parameters_.gradients().device()).summation;
+  for_each_range(begin, end, grid, [&](int64_t first, int64_t last, double scale) {
+    kernels.grid_to_float({last - first, scale > 0.0 ? 1.0 / scale : 0.0, integer_sums + (first - begin), out + (first - begin)});
+  });
+}
+
+void GradientSum::sum_terms(int64_t begin, int64_t end, const float* gradients, int64_t count, const GradientGrid& grid, float* out) const {
+  const SummationKernels& kernels = kernels_for(parameters_.gradients().device()).summation;
+  for_each_range(begin, end, grid, [&](int64_t first, int64_t last, double scale) {
+    int64_t sums[kTileElements];
+    for (int64_t at = first; at < last; at += kTileElements) {
+      const int64_t elements = std::min(kTileElements, last - at);
+      for (int64_t term = 0; term < count; ++term) kernels.round_to_grid({elements, scale, term == 0, gradients + term * (end - begin) + (at - begin), sums});
+      kernels.grid_to_float({elements, scale > 0.0 ? 1.0 / scale : 0.0, sums, out + (at - begin)});
+    }
+  });
 }
 
 }  // namespace tessera

@@ -20,17 +20,21 @@ enum class Reduction {
 /// One rank's part of a step's gradient sum, as flat buffers in the layout of the parameters.
 class GradientSum {
  public:
-  GradientSum(const nn::FlatParameters& parameters, Reduction reduction);
+  /// `terms`: of the sum over all ranks, each rank's own gradient is one (exact: a rank has no more than one quantum a step). Then nothing is summed here.
+  GradientSum(const nn::FlatParameters& parameters, Reduction reduction, bool terms);
 
   Reduction reduction() const { return reduction_; }
+  bool terms() const { return terms_; }
 
   void begin_pass();
   /// Adds the gradient that the flat gradient buffer holds for `tensor`; `first`: it is this rank's first quantum of the step.
   void add(size_t tensor, bool first, const GradientGrid& grid);
   /// The f32 values of integer sums over [begin, end) of the flat layout; both pointers stand at `begin`. exact only.
   void convert(int64_t begin, int64_t end, const int64_t* integer_sums, const GradientGrid& grid, float* out) const;
+  /// The same of f32 gradients [count, end - begin], one of each rank: rounds them to the grid and sums. `terms` only.
+  void sum_terms(int64_t begin, int64_t end, const float* gradients, int64_t count, const GradientGrid& grid, float* out) const;
 
-  /// int64, exact only.
+  /// int64, exact without `terms` only.
   const Tensor& integer_sums() const { return integer_sums_; }
   /// f32, fastest only.
   const Tensor& float_sums() const { return float_sums_; }
@@ -38,8 +42,12 @@ class GradientSum {
   std::span<uint32_t> largest_bits() { return largest_bits_; }
 
  private:
+  template <typename Body>
+  void for_each_range(int64_t begin, int64_t end, const GradientGrid& grid, Body body) const;
+
   const nn::FlatParameters& parameters_;
   Reduction reduction_;
+  bool terms_;
   Tensor integer_sums_, float_sums_;
   std::vector<uint32_t> largest_bits_;
 };

@@ -8,6 +8,19 @@ namespace {
 
 constexpr size_t kPieceGranuleElements = 16;  // pieces of a bucket start on cache lines
 
+/// How a bucket is dealt to the ranks that own its sums.
+struct Pieces {
+  std::vector<size_t> offsets;  ///< [ranks + 1], elements of the bucket
+  size_t first, count;          ///< this rank's
+
+  Pieces(const Bucket& bucket, const Communicator& communicator)
+      : offsets(even_offsets(static_cast<size_t>(bucket.end - bucket.begin), communicator.size(), kPieceGranuleElements)) {
+    const auto rank = static_cast<size_t>(communicator.rank());
+    first = offsets[rank];
+    count = offsets[rank + 1] - first;
+  }
+};
+
 double now_s() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
 }  // namespace
@@ -15,7 +28,7 @@ double now_s() { return std::chrono::duration<double>(std::chrono::steady_clock:
 GradientSync::GradientSync(Communicator& communicator, nn::FlatParameters& parameters, Reduction reduction, int64_t quanta, int64_t bucket_bytes)
     : communicator_(communicator),
       parameters_(parameters),
-      sum_(parameters, reduction),
+      sum_(parameters, reduction, reduction == Reduction::exact && quanta == communicator.size()),
       grid_(parameters.slots().size(), quanta),
       buckets_(make_buckets(parameters, bucket_bytes)),
       bucket_of_(parameters.slots().size()) {
@@ -24,6 +37,16 @@ GradientSync::GradientSync(Communicator& communicator, nn::FlatParameters& param
       const int64_t offset = parameters.slots()[t].offset_elements;
       if (offset >= buckets_[b].begin && offset < buckets_[b].end) bucket_of_[t] = b;
     }
+  }
+  if (sum_.terms()) {
+    size_t elements = 0;
+    for (const Bucket& bucket : buckets_) {
+      first_term_.push_back(elements);
+      const Pieces pieces(bucket, communicator);
+      elements += pieces.count * static_cast<size_t>(communicator.size());
+    }
+    const MemoryScope scope(MemoryCategory::communication);
+    terms_ = Tensor::empty({static_cast<int64_t>(elements)});
   }
   parameters.set_hook(this);
 }
@@ -62,27 +85,43 @@ void GradientSync::launch(const Bucket& bucket) {
   if (pending_.empty()) started_s_ = now_s();
   switch (sum_.reduction()) {
     case Reduction::single: return;
-    case Reduction::exact: pending_.push_back(launch_exact(bucket)); return;
+    case Reduction::exact: pending_.push_back(sum_.terms() ? launch_terms(bucket) : launch_exact(bucket)); return;
     case Reduction::fastest: pending_.push_back(launch_fastest(bucket)); return;
   }
 }
 
 /// int64 sums to their owners, converted there, f32 results to everybody.
 Work GradientSync::launch_exact(const Bucket& bucket) {
-  const auto elements = static_cast<size_t>(bucket.end - bucket.begin);
-  const std::span<int64_t> integers(sum_.integer_sums().data<int64_t>() + bucket.begin, elements);
-  const std::span<float> floats(parameters_.gradients().data<float>() + bucket.begin, elements);
-  const std::vector<size_t> offsets = even_offsets(elements, communicator_.size(), kPieceGranuleElements);
-  const auto rank = static_cast<size_t>(communicator_.rank());
-  const size_t first = offsets[rank], count = offsets[rank + 1] - first;
+  const Pieces mine(bucket, communicator_);
+  const std::span<int64_t> integers(sum_.integer_sums().data<int64_t>() + bucket.begin, static_cast<size_t>(bucket.end - bucket.begin));
   const Work scattered = communicator_.reduce_scatter({integers, sum_.integer_sums().storage()},
-                                                      {integers.subspan(first, count), sum_.integer_sums().storage()}, offsets, ReduceOp::sum,
+                                                      {integers.subspan(mine.first, mine.count), sum_.integer_sums().storage()}, mine.offsets, ReduceOp::sum,
                                                       ReadyEvent::now(), "gradient bucket sums");
-  const int64_t begin = bucket.begin + static_cast<int64_t>(first), end = begin + static_cast<int64_t>(count);
-  const ReadyEvent converted = scattered.then(
-      [this, begin, end, in = integers.data() + first, out = floats.data() + first] { sum_.convert(begin, end, in, grid_, out); });
-  return communicator_.all_gather({floats.subspan(first, count), parameters_.gradients().storage()},
-                                  {floats, parameters_.gradients().storage()}, offsets, converted, "gradient bucket");
+  const int64_t begin = bucket.begin + static_cast<int64_t>(mine.first), end = begin + static_cast<int64_t>(mine.count);
+  float* out = parameters_.gradients().data<float>() + begin;
+  return gather(bucket, mine.offsets, scattered.then([this, begin, end, in = integers.data() + mine.first, out] { sum_.convert(begin, end, in, grid_, out); }));
+}
+
+/// Gradients as they are to the owners of their sums: rounded to the grid each is an f32 number still, so that nothing else must travel, and the owner rounds.
+Work GradientSync::launch_terms(const Bucket& bucket) {
+  const Pieces mine(bucket, communicator_);
+  std::vector<size_t> places;
+  for (size_t rank = 0; rank < mine.offsets.size(); ++rank) places.push_back(rank * mine.count);
+  float* terms = terms_.data<float>() + first_term_[static_cast<size_t>(&bucket - buckets_.data())];
+  const std::span<float> gradients(parameters_.gradients().data<float>() + bucket.begin, static_cast<size_t>(bucket.end - bucket.begin));
+  const Work exchanged = communicator_.all_to_all({gradients, parameters_.gradients().storage()}, mine.offsets, {std::span(terms, places.back()), terms_.storage()},
+                                                  places, ReadyEvent::now(), "gradient bucket terms");
+  const int64_t begin = bucket.begin + static_cast<int64_t>(mine.first), end = begin + static_cast<int64_t>(mine.count);
+  float* out = parameters_.gradients().data<float>() + begin;
+  return gather(bucket, mine.offsets, exchanged.then([this, begin, end, terms, out] { sum_.sum_terms(begin, end, terms, communicator_.size(), grid_, out); }));
+}
+
+/// The owners' pieces of the flat gradient buffer to everybody.
+Work GradientSync::gather(const Bucket& bucket, std::span<const size_t> offsets, const ReadyEvent& ready) {
+  const std::span<float> floats(parameters_.gradients().data<float>() + bucket.begin, static_cast<size_t>(bucket.end - bucket.begin));
+  const auto rank = static_cast<size_t>(communicator_.rank());
+  return communicator_.all_gather({floats.subspan(offsets[rank], offsets[rank + 1] - offsets[rank]), parameters_.gradients().storage()},
+                                  {floats, parameters_.gradients().storage()}, offsets, ready, "gradient bucket");
 }
 
 Work GradientSync::launch_fastest(const Bucket& bucket) {

@@ -53,6 +53,8 @@ class GradientSync final : public autograd::GradientHook {
   void launch_ready_buckets();
   void launch(const Bucket& bucket);
   Work launch_exact(const Bucket& bucket);
+  Work launch_terms(const Bucket& bucket);
+  Work gather(const Bucket& bucket, std::span<const size_t> offsets, const ReadyEvent& ready);
   Work launch_fastest(const Bucket& bucket);
 
   Communicator& communicator_;
@@ -61,6 +63,8 @@ class GradientSync final : public autograd::GradientHook {
   GradientGrid grid_;
   std::vector<Bucket> buckets_;
   std::vector<size_t> bucket_of_;  // by tensor
+  Tensor terms_;                   // f32: all ranks' gradients of what this rank owns, bucket behind bucket; where each rank has one quantum a step
+  std::vector<size_t> first_term_; // of each bucket
 
   bool reduce_ = true;
   MicroStep micro_step_{0, false};
