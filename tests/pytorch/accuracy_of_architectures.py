@@ -11,11 +11,10 @@ batch norms of a few pixels each, f32 itself is further off than any bound. Two 
   each moves all gradients before it by a thousandth. So a gradient is judged by the batch in which it is best, on either side, or where they turn in
   every batch by the root mean square; logits by the median. That finds what is wrong in every batch: a ReLU whose backward is, say.
 
-What is bounded besides is the size of an error that would still pass both kinds of weights, in the tensor where it is largest. It is measured without the
-decisions that rounding turns: of PyTorch's f32 run there is a second one that holds float64's decisions (decisions.py), ReLUs' and max-pools', whose distance
-from float64 is rounding's alone. What the first one is further off is theirs; each model prints how many they are. Left out of it are gradients that cancel:
-where all ways behind a batch norm lead to others, as in DenseNet, its scale hardly matters (by epsilon alone), and what is left of the sum is 200,000 times
-smaller than its terms."""
+What is bounded besides is the size of an error that would still pass, in the tensor where it is largest. It is measured without the decisions that rounding
+turns: of PyTorch's f32 run there is a second one that holds float64's decisions (decisions.py), ReLUs' and max-pools', whose distance from float64 is rounding's
+alone. What the first one is further off is theirs; each model prints how many they are. Left out of it are gradients that cancel: where all ways behind a batch
+norm lead to others, as in DenseNet, its scale hardly matters (by epsilon alone), and what is left of the sum is 200,000 times smaller than its terms."""
 
 import torch
 from accuracy import GRADIENT_BOUND, LOGITS_BOUND, RATIO_BOUND, Errors
@@ -123,22 +122,16 @@ def check_files(ours, weights, file):
 
 
 def compare(case, ours, weights, file, open_gates):
-    """Prints what is worst; returns the acceptance lines as (text, value, bound), and {tensor: the largest error that would pass}."""
+    """Prints what is worst; returns the acceptance lines as (text, value, bound)."""
     errors, turned, cancelled = measure(case, ours, check_files(ours, weights, file))
     whole, name = errors.pop(WHOLE).rms(), case.name + (" with open gates" if open_gates else "")
     print(f"{name}: whole gradient, root mean square over {PASSES} batches: ours-f64 {whole[0]:.1e}, torch-f64 {whole[1]:.1e}")
     tensors = judged(errors, open_gates)
-    with_decisions, passing = ({key: passing_error(*tensor, decisions) for key, tensor in tensors.items() if key not in cancelled} for decisions in (True, False))
-    worst = max(with_decisions, key=with_decisions.get)
-    print(f"{name}: {turned} decisions turn in PyTorch's f32; with them, an error of {with_decisions[worst]:.1e} would pass in {worst}, without, {passing[worst]:.1e}", flush=True)
+    with_decisions, passing = (max((passing_error(*tensor, decisions), key) for key, tensor in tensors.items() if key not in cancelled) for decisions in (True, False))
+    print(f"{name}: {turned} decisions turn in PyTorch's f32; with them, an error of {with_decisions[0]:.1e} would pass in {with_decisions[1]}, without, "
+          f"{passing_error(*tensors[with_decisions[1]], False):.1e}", flush=True)
     kind = name.removeprefix(case.name)
     lines = [line_of(case, key + kind, *tensors.pop(key)) for key in ("logits", "logits in evaluation")]
     worst = max(tensors, key=lambda key: share_of_bound(*tensors[key]))
-    return [*lines, line_of(case, f"worst of {len(tensors)} gradients{kind}: {worst}", *tensors[worst])], passing
-
-
-def line_of_passing(kinds):
-    """Of each tensor counts the kind of weights that notices smaller errors."""
-    passing = {key: min(kind[key] for kind in kinds if key in kind) for key in set().union(*kinds)}
-    worst = max(passing, key=passing.get)
-    return f"relative size of an error that would pass where no decision turns, in {worst}", passing[worst], NOTICED
+    return [*lines, line_of(case, f"worst of {len(tensors)} gradients{kind}: {worst}", *tensors[worst]),
+            (f"relative size of an error that would pass{kind} where no decision turns, in {passing[1]}", passing[0], NOTICED)]
