@@ -34,14 +34,23 @@ def one_line_errors():
         sys.exit(f"{pathlib.Path(sys.argv[0]).name}: stopped; run the same command again to go on")
 
 
+ENDING_SIGNALS = {signal.SIGINT, signal.SIGTERM}
+
+
 def wait_for_the_end():
     """In a worker: an interrupt from the terminal reaches all processes, and the first one ends the others."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING_SIGNALS)
 
 
 def workers(jobs):
-    return multiprocessing.Pool(jobs, wait_for_the_end)
+    """A pool. Its processes begin with the signals held back: Python forgets one that comes just behind a fork, and the pool's end would wait for that worker for ever."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING_SIGNALS)
+    try:
+        return multiprocessing.Pool(jobs, wait_for_the_end)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 class Progress:

@@ -295,5 +295,13 @@ class WikiText(DataScripts):
         self.refused("fetch it anew", "wikitext", self.put("bytes.tokens", b"\xff\xfe"), self.folder / "a.jsonl")
 
 
+class Workers(unittest.TestCase):
+    def test_pools_that_end_at_once(self):
+        """Their processes are told to end while they are being made."""
+        code = "import signal, preparation\nsignal.signal(signal.SIGTERM, preparation.interrupt)\nfor _ in range(200):\n    with preparation.workers(2):\n        pass"
+        outcome = subprocess.run([sys.executable, "-B", "-c", code], cwd=SCRIPTS, capture_output=True, text=True, timeout=120, check=False)
+        self.assertEqual((outcome.returncode, outcome.stderr), (0, ""))
+
+
 if __name__ == "__main__":
     unittest.main()
