@@ -10,6 +10,9 @@ namespace {
 
 constexpr int64_t kTileElements = 2048;  // whose int64 sums stay in the first cache
 
+/// Of a grid's scale, 0 where no gradient was seen yet.
+double inverse(double scale) { return scale > 0.0 ? 1.0 / scale : 0.0; }
+
 }  // namespace
 
 GradientSum::GradientSum(const nn::FlatParameters& parameters, Reduction reduction, bool terms)
@@ -45,21 +48,23 @@ void GradientSum::for_each_range(int64_t begin, int64_t end, const GradientGrid&
   }
 }
 
-void GradientSum::convert(int64_t begin, int64_t end, const int64_t* integer_sums, const GradientGrid& grid, float* out) const {
+void GradientSum::convert(int64_t begin, int64_t end, const int64_t* integer_sums, const GradientGrid& grid) const {
   const SummationKernels& kernels = kernels_for(parameters_.gradients().device()).summation;
+  float* out = parameters_.gradients().data<float>();
   for_each_range(begin, end, grid, [&](int64_t first, int64_t last, double scale) {
-    kernels.grid_to_float({last - first, scale > 0.0 ? 1.0 / scale : 0.0, integer_sums + (first - begin), out + (first - begin)});
+    kernels.grid_to_float({last - first, inverse(scale), integer_sums + (first - begin), out + first});
   });
 }
 
-void GradientSum::sum_terms(int64_t begin, int64_t end, const float* gradients, int64_t count, const GradientGrid& grid, float* out) const {
+void GradientSum::sum_terms(int64_t begin, int64_t end, const float* gradients, int64_t count, const GradientGrid& grid) const {
   const SummationKernels& kernels = kernels_for(parameters_.gradients().device()).summation;
+  float* out = parameters_.gradients().data<float>();
   for_each_range(begin, end, grid, [&](int64_t first, int64_t last, double scale) {
     int64_t sums[kTileElements];
     for (int64_t at = first; at < last; at += kTileElements) {
       const int64_t elements = std::min(kTileElements, last - at);
       for (int64_t term = 0; term < count; ++term) kernels.round_to_grid({elements, scale, term == 0, gradients + term * (end - begin) + (at - begin), sums});
-      kernels.grid_to_float({elements, scale > 0.0 ? 1.0 / scale : 0.0, sums, out + (at - begin)});
+      kernels.grid_to_float({elements, inverse(scale), sums, out + at});
     }
   });
 }

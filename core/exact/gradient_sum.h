@@ -29,10 +29,10 @@ class GradientSum {
   void begin_pass();
   /// Adds the gradient that the flat gradient buffer holds for `tensor`; `first`: it is this rank's first quantum of the step.
   void add(size_t tensor, bool first, const GradientGrid& grid);
-  /// The f32 values of integer sums over [begin, end) of the flat layout; both pointers stand at `begin`. exact only.
-  void convert(int64_t begin, int64_t end, const int64_t* integer_sums, const GradientGrid& grid, float* out) const;
+  /// Writes [begin, end) of the flat gradient buffer: the f32 values of integer sums, which stand at `begin`. exact only.
+  void convert(int64_t begin, int64_t end, const int64_t* integer_sums, const GradientGrid& grid) const;
   /// The same of f32 gradients [count, end - begin], one of each rank: rounds them to the grid and sums. `terms` only.
-  void sum_terms(int64_t begin, int64_t end, const float* gradients, int64_t count, const GradientGrid& grid, float* out) const;
+  void sum_terms(int64_t begin, int64_t end, const float* gradients, int64_t count, const GradientGrid& grid) const;
 
   /// int64, exact without `terms` only.
   const Tensor& integer_sums() const { return integer_sums_; }

@@ -12,14 +12,23 @@ constexpr size_t kPieceGranuleElements = 16;  // pieces of a bucket start on cac
 struct Pieces {
   std::vector<size_t> offsets;  ///< [ranks + 1], elements of the bucket
   size_t first, count;          ///< this rank's
+  int64_t begin, end;           ///< the same, of the flat layout
 
   Pieces(const Bucket& bucket, const Communicator& communicator)
       : offsets(even_offsets(static_cast<size_t>(bucket.end - bucket.begin), communicator.size(), kPieceGranuleElements)) {
     const auto rank = static_cast<size_t>(communicator.rank());
     first = offsets[rank];
     count = offsets[rank + 1] - first;
+    begin = bucket.begin + static_cast<int64_t>(first);
+    end = begin + static_cast<int64_t>(count);
   }
 };
+
+/// The bucket's part of a flat buffer.
+template <typename T>
+std::span<T> part_of(const Tensor& flat, const Bucket& bucket) {
+  return {flat.data<T>() + bucket.begin, static_cast<size_t>(bucket.end - bucket.begin)};
+}
 
 double now_s() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
@@ -92,43 +101,40 @@ void GradientSync::launch(const Bucket& bucket) {
 
 /// int64 sums to their owners, converted there, f32 results to everybody.
 Work GradientSync::launch_exact(const Bucket& bucket) {
-  const Pieces mine(bucket, communicator_);
-  const std::span<int64_t> integers(sum_.integer_sums().data<int64_t>() + bucket.begin, static_cast<size_t>(bucket.end - bucket.begin));
-  const Work scattered = communicator_.reduce_scatter({integers, sum_.integer_sums().storage()},
-                                                      {integers.subspan(mine.first, mine.count), sum_.integer_sums().storage()}, mine.offsets, ReduceOp::sum,
-                                                      ReadyEvent::now(), "gradient bucket sums");
-  const int64_t begin = bucket.begin + static_cast<int64_t>(mine.first), end = begin + static_cast<int64_t>(mine.count);
-  float* out = parameters_.gradients().data<float>() + begin;
-  return gather(bucket, mine.offsets, scattered.then([this, begin, end, in = integers.data() + mine.first, out] { sum_.convert(begin, end, in, grid_, out); }));
+  const Pieces pieces(bucket, communicator_);
+  const Tensor& sums = sum_.integer_sums();
+  const std::span<int64_t> all = part_of<int64_t>(sums, bucket), mine = all.subspan(pieces.first, pieces.count);
+  const Work scattered = communicator_.reduce_scatter({all, sums.storage()}, {mine, sums.storage()}, pieces.offsets, ReduceOp::sum, ReadyEvent::now(),
+                                                      "gradient bucket sums");
+  return gather(bucket, scattered.then([this, begin = pieces.begin, end = pieces.end, mine] { sum_.convert(begin, end, mine.data(), grid_); }));
 }
 
 /// Gradients as they are to the owners of their sums: rounded to the grid each is an f32 number still, so that nothing else must travel, and the owner rounds.
 Work GradientSync::launch_terms(const Bucket& bucket) {
-  const Pieces mine(bucket, communicator_);
+  const Pieces pieces(bucket, communicator_);
   std::vector<size_t> places;
-  for (size_t rank = 0; rank < mine.offsets.size(); ++rank) places.push_back(rank * mine.count);
+  for (size_t rank = 0; rank < pieces.offsets.size(); ++rank) places.push_back(rank * pieces.count);
   float* terms = terms_.data<float>() + first_term_[static_cast<size_t>(&bucket - buckets_.data())];
-  const std::span<float> gradients(parameters_.gradients().data<float>() + bucket.begin, static_cast<size_t>(bucket.end - bucket.begin));
-  const Work exchanged = communicator_.all_to_all({gradients, parameters_.gradients().storage()}, mine.offsets, {std::span(terms, places.back()), terms_.storage()},
-                                                  places, ReadyEvent::now(), "gradient bucket terms");
-  const int64_t begin = bucket.begin + static_cast<int64_t>(mine.first), end = begin + static_cast<int64_t>(mine.count);
-  float* out = parameters_.gradients().data<float>() + begin;
-  return gather(bucket, mine.offsets, exchanged.then([this, begin, end, terms, out] { sum_.sum_terms(begin, end, terms, communicator_.size(), grid_, out); }));
+  const Tensor& gradients = parameters_.gradients();
+  const Work exchanged = communicator_.all_to_all({part_of<float>(gradients, bucket), gradients.storage()}, pieces.offsets,
+                                                  {std::span(terms, places.back()), terms_.storage()}, places, ReadyEvent::now(), "gradient bucket terms");
+  return gather(bucket, exchanged.then([this, begin = pieces.begin, end = pieces.end, terms] {
+    sum_.sum_terms(begin, end, terms, communicator_.size(), grid_);
+  }));
 }
 
 /// The owners' pieces of the flat gradient buffer to everybody.
-Work GradientSync::gather(const Bucket& bucket, std::span<const size_t> offsets, const ReadyEvent& ready) {
-  const std::span<float> floats(parameters_.gradients().data<float>() + bucket.begin, static_cast<size_t>(bucket.end - bucket.begin));
-  const auto rank = static_cast<size_t>(communicator_.rank());
-  return communicator_.all_gather({floats.subspan(offsets[rank], offsets[rank + 1] - offsets[rank]), parameters_.gradients().storage()},
-                                  {floats, parameters_.gradients().storage()}, offsets, ready, "gradient bucket");
+Work GradientSync::gather(const Bucket& bucket, const ReadyEvent& ready) {
+  const Pieces pieces(bucket, communicator_);
+  const Tensor& gradients = parameters_.gradients();
+  const std::span<float> all = part_of<float>(gradients, bucket);
+  return communicator_.all_gather({all.subspan(pieces.first, pieces.count), gradients.storage()}, {all, gradients.storage()}, pieces.offsets, ready,
+                                  "gradient bucket");
 }
 
 Work GradientSync::launch_fastest(const Bucket& bucket) {
-  const auto elements = static_cast<size_t>(bucket.end - bucket.begin);
-  const std::span<float> sums(sum_.float_sums().data<float>() + bucket.begin, elements);
-  const std::span<float> out(parameters_.gradients().data<float>() + bucket.begin, elements);
-  return communicator_.all_reduce({sums, sum_.float_sums().storage()}, {out, parameters_.gradients().storage()}, ReduceOp::sum,
+  const Tensor &sums = sum_.float_sums(), &gradients = parameters_.gradients();
+  return communicator_.all_reduce({part_of<float>(sums, bucket), sums.storage()}, {part_of<float>(gradients, bucket), gradients.storage()}, ReduceOp::sum,
                                   ReadyEvent::now(), "gradient bucket (fastest)");
 }
 

@@ -13,20 +13,23 @@ batch norms of a few pixels each, f32 itself is further off than any bound. Two 
 
 What is bounded besides is the size of an error that would still pass, in the tensor where it is largest. It is measured without the decisions that rounding
 turns: of PyTorch's f32 run there is a second one that holds float64's decisions (decisions.py), ReLUs' and max-pools', whose distance from float64 is rounding's
-alone. What the first one is further off is theirs; each model prints how many they are. Left out of it are gradients that cancel: where all ways behind a batch
-norm lead to others, as in DenseNet, its scale hardly matters (by epsilon alone), and what is left of the sum is 200,000 times smaller than its terms."""
+alone. What the first one is further off is theirs; each model prints how many they are. Some gradients are sums that cancel, up to 200,000 times smaller than
+their terms (cancellation.py), which rounding moves by more than a formula's error may be: there the error is bounded by the terms, and a thousand times closer."""
+
+import contextlib
 
 import torch
 from accuracy import GRADIENT_BOUND, LOGITS_BOUND, RATIO_BOUND, Errors
+from cancellation import Terms
 from decisions import Decisions
 from models import architectures
 
 PASSES = 5
 # Of the whole gradient's norm; what is smaller is zero but for rounding (a bias before a batch norm), and is measured by the whole.
 NEGLIGIBLE = 1e-10
-CANCELLED = 1e-6  # likewise: what is smaller is a sum whose terms cancel, of which f32 has a few bits
 WHOLE = "whole gradient"
 NOTICED = 3e-3  # of an error, relative to its tensor, in every batch: a wrong formula is further off
+NOTICED_OF_TERMS = 1e-3 * NOTICED  # relative to the terms of a sum that cancels: a wrong formula changes terms
 
 
 def passes_of(model, weights, batch):
@@ -54,11 +57,12 @@ def distance(tensor, reference):
 
 
 def measure(case, ours, weights):
-    """({tensor: Errors}, the turned decisions as a text, the tensors that cancel). Rows have a fourth distance: of PyTorch's f32 with float64's decisions
-    from float64."""
-    errors, cancelled, turned, count, models = {}, set(), 0, 0, [case.build_empty().to(dtype) for dtype in (torch.float32, torch.float64)]
+    """({tensor: Errors}, the turned decisions as a text, {gradient: how many times larger its terms are}). Rows have a fourth distance: of PyTorch's f32 with
+    float64's decisions from float64."""
+    errors, turned, count, models = {}, 0, 0, [case.build_empty().to(dtype) for dtype in (torch.float32, torch.float64)]
+    terms = Terms(models[1])
     for step, batch in enumerate(ours.batches(PASSES)):
-        with Decisions() as taken:
+        with Decisions() as taken, terms if step == 0 else contextlib.nullcontext():
             f64 = passes_of(models[1], weights, batch)
         with Decisions(taken) as held:
             rounded = passes_of(models[0], weights, batch)
@@ -67,13 +71,14 @@ def measure(case, ours, weights):
         turned, count = turned + held.turned, count + held.count
         norms = {name: float(torch.linalg.vector_norm(tensor)) for name, tensor in f64.items()}
         whole = sum(norm**2 for name, norm in norms.items() if not name.startswith("logits"))**0.5
-        cancelled |= {name for name, norm in norms.items() if norm < CANCELLED * whole}
+        scales = {name: norm if norm > NEGLIGIBLE * whole else whole for name, norm in norms.items()}
+        if step == 0:
+            cancelled = {name: norm / scales[name] for name, norm in terms.norms.items()}
         squares = [0.0] * 4
         for name, exact in f64.items():
             pairs = (mine, f64), (f32, f64), (mine, f32), (rounded, f64)
             distances = [distance(run[name], reference[name]) for run, reference in pairs]
-            scale = norms[name] if norms[name] > NEGLIGIBLE * whole else whole
-            errors.setdefault(name, Errors()).rows.append([value / scale for value in distances])
+            errors.setdefault(name, Errors()).rows.append([value / scales[name] for value in distances])
             if not name.startswith("logits"):
                 squares = [square + value**2 for square, value in zip(squares, distances)]
         errors.setdefault(WHOLE, Errors()).rows.append([square**0.5 / whole for square in squares])
@@ -103,6 +108,11 @@ def passing_error(distances, bound, decisions):
     return max(bound, RATIO_BOUND * distances[1 if decisions else 3])
 
 
+def noticed_of(name, cancelled):
+    """The largest error that is allowed to pass, relative to the tensor."""
+    return max(NOTICED, NOTICED_OF_TERMS * cancelled.get(name, 1.0))
+
+
 def judged(errors, open_gates):
     """{tensor: (the distances that count, their bound)}"""
     def of(name, error):
@@ -127,11 +137,12 @@ def compare(case, ours, weights, file, open_gates):
     whole, name = errors.pop(WHOLE).rms(), case.name + (" with open gates" if open_gates else "")
     print(f"{name}: whole gradient, root mean square over {PASSES} batches: ours-f64 {whole[0]:.1e}, torch-f64 {whole[1]:.1e}")
     tensors = judged(errors, open_gates)
-    with_decisions, passing = (max((passing_error(*tensor, decisions), key) for key, tensor in tensors.items() if key not in cancelled) for decisions in (True, False))
-    print(f"{name}: {turned} decisions turn in PyTorch's f32; with them, an error of {with_decisions[0]:.1e} would pass in {with_decisions[1]}, without, "
-          f"{passing_error(*tensors[with_decisions[1]], False):.1e}", flush=True)
+    passing = [{key: passing_error(*tensor, decisions) for key, tensor in tensors.items()} for decisions in (True, False)]
+    largest, weakest = max(passing[0], key=passing[0].get), max(passing[1], key=lambda key: passing[1][key] / noticed_of(key, cancelled))
+    print(f"{name}: {turned} decisions turn in PyTorch's f32; with them, an error of {passing[0][largest]:.1e} would pass in {largest}, without, "
+          f"{passing[1][largest]:.1e}; in {weakest}, whose terms are {cancelled.get(weakest, 1.0):.2g} times larger, {passing[1][weakest]:.1e}", flush=True)
     kind = name.removeprefix(case.name)
     lines = [line_of(case, key + kind, *tensors.pop(key)) for key in ("logits", "logits in evaluation")]
     worst = max(tensors, key=lambda key: share_of_bound(*tensors[key]))
     return [*lines, line_of(case, f"worst of {len(tensors)} gradients{kind}: {worst}", *tensors[worst]),
-            (f"relative size of an error that would pass{kind} where no decision turns, in {passing[1]}", passing[0], NOTICED)]
+            (f"relative size of an error that would pass{kind} where no decision turns, in {weakest}", passing[1][weakest], noticed_of(weakest, cancelled))]

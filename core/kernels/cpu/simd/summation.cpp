@@ -62,14 +62,22 @@ uint32_t round_range(const RoundToGrid& args, int64_t begin, int64_t end) {
   return largest;
 }
 
-uint32_t round_to_grid(const RoundToGrid& args) {
+/// The largest of what bits_of(begin, end) returns for the threads' ranges.
+template <typename BitsOf>
+uint32_t largest_of_ranges(int64_t elements, BitsOf bits_of) {
   uint32_t largest = 0;
-  parallel_ranges(args.elements, [&](int64_t begin, int64_t end) {
-    const uint32_t bits = args.first ? round_range<true>(args, begin, end) : round_range<false>(args, begin, end);
-#pragma omp critical(tessera_round_to_grid)
+  parallel_ranges(elements, [&](int64_t begin, int64_t end) {
+    const uint32_t bits = bits_of(begin, end);
+#pragma omp critical(tessera_largest_of_ranges)
     largest = bits > largest ? bits : largest;
   });
   return largest;
+}
+
+uint32_t round_to_grid(const RoundToGrid& args) {
+  return largest_of_ranges(args.elements, [&](int64_t begin, int64_t end) {
+    return args.first ? round_range<true>(args, begin, end) : round_range<false>(args, begin, end);
+  });
 }
 
 /// f64(sum) correctly rounded, without a conversion instruction: the two halves become the low bits of two f64 numbers
@@ -103,7 +111,9 @@ void accumulate(const AccumulateFloat& args) {
   });
 }
 
-uint32_t largest_magnitude_bits(int64_t elements, const float* x) { return largest_bits(x, elements); }
+uint32_t largest_magnitude_bits(int64_t elements, const float* x) {
+  return largest_of_ranges(elements, [&](int64_t begin, int64_t end) { return largest_bits(x + begin, end - begin); });
+}
 
 }  // namespace
 
