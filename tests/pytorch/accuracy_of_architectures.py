@@ -14,7 +14,7 @@ batch norms of a few pixels each, f32 itself is further off than any bound. Two 
 What is bounded besides is the size of an error that would still pass, in the tensor where it is largest. It is measured without the decisions that rounding
 turns: of PyTorch's f32 run there is a second one that holds float64's decisions (decisions.py), ReLUs' and max-pools', whose distance from float64 is rounding's
 alone. What the first one is further off is theirs; each model prints how many they are. Some gradients are sums that cancel, up to 200,000 times smaller than
-their terms (cancellation.py), which rounding moves by more than a formula's error may be: there the error is bounded by the terms, and a thousand times closer."""
+their terms (cancellation.py), which rounding moves by more than a formula's error may be: there the error is bounded by the terms, and thousands of times closer."""
 
 import contextlib
 
@@ -29,7 +29,7 @@ PASSES = 5
 NEGLIGIBLE = 1e-10
 WHOLE = "whole gradient"
 NOTICED = 3e-3  # of an error, relative to its tensor, in every batch: a wrong formula is further off
-NOTICED_OF_TERMS = 1e-3 * NOTICED  # relative to the terms of a sum that cancels: a wrong formula changes terms
+NOTICED_OF_TERMS = 2.0**-22  # relative to the terms of a sum that cancels, four roundings of f32: a wrong formula changes terms by far more
 
 
 def passes_of(model, weights, batch):

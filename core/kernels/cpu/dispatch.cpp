@@ -33,20 +33,20 @@ namespace {
 struct Choice {
   const char* name;
   Kernels kernels;
-  cpu::TileKernels tiles;
+  cpu::TileKernels tiles, narrow_tiles;
   cpu::WinogradKernels winograd;
   cpu::DepthwiseKernels depthwise;
   cpu::GroupedKernels grouped;
 };
 
-#define TESSERA_CHOICE_OF(isa) \
-  Choice { #isa, TESSERA_TABLE_OF(isa), cpu::isa::tile_kernels(), cpu::isa::winograd_kernels(), cpu::isa::depthwise_kernels(), cpu::isa::grouped_kernels() }
+#define TESSERA_CHOICE_OF(isa, narrow) \
+  Choice { #isa, TESSERA_TABLE_OF(isa), cpu::isa::tile_kernels(), cpu::narrow::tile_kernels(), cpu::isa::winograd_kernels(), cpu::isa::depthwise_kernels(), cpu::isa::grouped_kernels() }
 
 Choice choose() {
   __builtin_cpu_init();
-  if (__builtin_cpu_supports("x86-64-v4")) return TESSERA_CHOICE_OF(avx512);
-  if (__builtin_cpu_supports("x86-64-v3")) return TESSERA_CHOICE_OF(avx2);
-  return TESSERA_CHOICE_OF(baseline);
+  if (__builtin_cpu_supports("x86-64-v4")) return TESSERA_CHOICE_OF(avx512, avx2);
+  if (__builtin_cpu_supports("x86-64-v3")) return TESSERA_CHOICE_OF(avx2, avx2);  // what is narrower has no fused multiply-add
+  return TESSERA_CHOICE_OF(baseline, baseline);
 }
 
 const Choice& choice() {
@@ -70,6 +70,10 @@ const Kernels& kernels_for(Device device) {
 }
 
 const cpu::TileKernels& cpu::tile_kernels() { return choice().tiles; }
+
+const cpu::TileKernels& cpu::tile_kernels_for(int64_t columns) {
+  return columns <= choice().narrow_tiles.lanes ? choice().narrow_tiles : choice().tiles;
+}
 const cpu::WinogradKernels& cpu::winograd_kernels() { return choice().winograd; }
 const cpu::DepthwiseKernels& cpu::depthwise_kernels() { return choice().depthwise; }
 const cpu::GroupedKernels& cpu::grouped_kernels() { return choice().grouped; }

@@ -63,7 +63,7 @@ void backward_data(const ConvolutionBackwardData& args) {
   if (args.geometry.groups > 1 && can_turn(args.geometry)) return backward_data_by_turned_windows(args);
   const ChannelBlocks blocks(args.geometry);
   const ConvolutionGeometry& g = blocks.block;
-  const TileKernels& kernels = tile_kernels();
+  const TileKernels& kernels = tile_kernels_for(g.kernel_width * g.in_channels);
   const PaddedImage padded(g);
   const Plan plan{blocks, g, kernels, padded, kernels.padded(g.kernel_width * g.in_channels)};
   const Tensor weights = scratch(plan.weight_elements() * blocks.count);

@@ -122,7 +122,7 @@ struct Plan {
 void backward_weight(const ConvolutionBackwardWeight& args) {
   const ChannelBlocks blocks(args.geometry);
   const ConvolutionGeometry& g = blocks.block;
-  const TileKernels& kernels = tile_kernels();
+  const TileKernels& kernels = tile_kernels_for(g.out_channels);
   const PaddedImage padded(g);
   const Plan plan{args, blocks, g, kernels, padded, kernels.padded(g.out_channels), g.kernel_width * g.in_channels};
   const int64_t groups = (g.batch + kGroupImages - 1) / kGroupImages, parts = groups * blocks.count;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The thresholds come from tests/bench/convolution_bench on AVX2 (Zen 3, oneDNN 3.2, batches of 16, images of 14 to 32 pixels, kernels of
 // 1 to 5). There oneDNN is good where all channels are multiples of eight, and slow where they are not, where the step is
-// larger than one (gradient of the input), and in gradients of small weights.
+// larger than one (gradient of the input), and in gradients of small weights. On AVX-512 (Zen 4, batches of 8 and 128) the same holds but for groups.
 #include <algorithm>
 
 #include "core/kernels/cpu/direct/depthwise.h"
@@ -58,13 +58,19 @@ bool prefers_depthwise(const ConvolutionGeometry& g, Direction direction) {
   return direction == Direction::forward || (direction == Direction::backward_data && (g.stride_height > 1 || g.out_width >= 28));
 }
 
-/// Groups that fill no vector, and the gradient of the input where windows of step two make pairs of results.
+bool has_wide_vectors() { return tile_kernels().lanes >= 16; }
+
+/// Groups that fill no vector, and of eight channels the gradient of the input where windows of step two make pairs of results; with wide vectors, which oneDNN
+/// fills only in single steps, all of step two and gradients of weights.
 bool prefers_grouped(const ConvolutionGeometry& g, Direction direction) {
   const int64_t channels = g.in_channels / g.groups;
-  return grouped::fits(g) && (channels == 4 || (channels == 8 && g.stride_height == 2 && direction == Direction::backward_data));
+  if (!grouped::fits(g) || channels > 8) return false;
+  if (channels == 4) return true;
+  if (g.stride_height == 2) return has_wide_vectors() || direction == Direction::backward_data;
+  return has_wide_vectors() && direction == Direction::backward_weight;
 }
 
-/// Groups of a few channels: more than one, for that is depthwise, and no more than fill the vectors of a block.
+/// Groups of a few channels: more than one, for that is depthwise, and no more than fill the vectors of a block. oneDNN is slow at them on AVX2.
 bool prefers_blocks(const ConvolutionGeometry& g) {
   const int64_t in = g.in_channels / g.groups, out = g.out_channels / g.groups;
   return std::min(in, out) >= 4 && std::max(in, out) <= 64 && g.kernel_height * g.kernel_width > 1;
@@ -90,11 +96,10 @@ Method method_for(const ConvolutionGeometry& g, Direction direction) {
   if (prefers_depthwise(g, direction)) return Method::depthwise;
   if (g.dilation_height != 1 || g.dilation_width != 1) return Method::library;
   if (g.groups != 1) {
-    if (!prefers_blocks(g) || tile_kernels().lanes >= 16) return Method::library;
-    return prefers_grouped(g, direction) ? Method::grouped : Method::direct;
+    if (!prefers_blocks(g)) return Method::library;
+    if (prefers_grouped(g, direction)) return Method::grouped;
+    return has_wide_vectors() ? Method::library : Method::direct;
   }
-  // Nobody has measured where oneDNN's AVX-512 kernels become the better ones; below sixteen channels they cannot fill a vector.
-  if (tile_kernels().lanes >= 16 && std::min(g.in_channels, g.out_channels) >= 16) return Method::library;
   if (prefers_product(g, direction)) return Method::product;
   if (prefers_winograd(g)) return Method::winograd;
   if (prefers_direct(g, direction)) return Method::direct;

@@ -83,7 +83,7 @@ void run(const Problem& problem) {
   const int64_t count = problem.blocks.count, parts = g.batch * count;
   const bool copied = is_padded(g) || count > 1;
   const PaddedImage padded(g);
-  const TileKernels& kernels = tile_kernels();
+  const TileKernels& kernels = tile_kernels_for(g.out_channels);
   const Plan plan(problem, kernels, copied ? padded.row : g.in_width * g.in_channels);
   const Tensor weights = scratch(plan.weight_elements() * count);
   fill_zero(weights);

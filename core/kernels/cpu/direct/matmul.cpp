@@ -33,7 +33,7 @@ bool is_small(const Matmul& args) {
 }
 
 void matmul(const Matmul& args) {
-  const TileKernels& kernels = tile_kernels();
+  const TileKernels& kernels = tile_kernels_for(args.n);
   const int64_t padded = kernels.padded(args.n);
   float packed[kMostPacked_elements], bias[kMostPacked_elements];
   const bool in_place = !args.transpose_b && padded == args.n;

@@ -45,6 +45,8 @@ struct TileKernels {
 
 /// Those of the instruction set in use.
 const TileKernels& tile_kernels();
+/// The same, or where so few columns leave half of a vector empty those of the next narrower one, which multiplies as fast.
+const TileKernels& tile_kernels_for(int64_t columns);
 
 /// A range cut into as few pieces of at most `most` as possible, whose sizes differ by one at most.
 struct Pieces {
