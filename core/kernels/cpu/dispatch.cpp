@@ -39,12 +39,29 @@ struct Choice {
   cpu::GroupedKernels grouped;
 };
 
+const Choice& choice();
+
 #define TESSERA_CHOICE_OF(isa, narrow) \
   Choice { #isa, TESSERA_TABLE_OF(isa), cpu::isa::tile_kernels(), cpu::narrow::tile_kernels(), cpu::isa::winograd_kernels(), cpu::isa::depthwise_kernels(), cpu::isa::grouped_kernels() }
 
+/// A vector begins at every pixel: of few channels most of a long one is the next pixels', which nobody needs, and nearly each crosses a line of the cache.
+template <auto kKernel, typename Args>
+void pool_by_channels(const Args& args) {
+  const PoolingKernels kernels = args.geometry.channels <= choice().narrow_tiles.lanes ? cpu::avx2::pooling_kernels() : cpu::avx512::pooling_kernels();
+  (kernels.*kKernel)(args);
+}
+
+Choice choose_avx512() {
+  Choice choice = TESSERA_CHOICE_OF(avx512, avx2);
+  choice.kernels.pooling = {pool_by_channels<&PoolingKernels::max_forward, MaxPoolForward>, pool_by_channels<&PoolingKernels::max_backward, MaxPoolBackward>,
+                            pool_by_channels<&PoolingKernels::average_forward, AveragePoolForward>,
+                            pool_by_channels<&PoolingKernels::average_backward, AveragePoolBackward>};
+  return choice;
+}
+
 Choice choose() {
   __builtin_cpu_init();
-  if (__builtin_cpu_supports("x86-64-v4")) return TESSERA_CHOICE_OF(avx512, avx2);
+  if (__builtin_cpu_supports("x86-64-v4")) return choose_avx512();
   if (__builtin_cpu_supports("x86-64-v3")) return TESSERA_CHOICE_OF(avx2, avx2);  // what is narrower has no fused multiply-add
   return TESSERA_CHOICE_OF(baseline, baseline);
 }

@@ -58,8 +58,6 @@ bool prefers_depthwise(const ConvolutionGeometry& g, Direction direction) {
   return direction == Direction::forward || (direction == Direction::backward_data && (g.stride_height > 1 || g.out_width >= 28));
 }
 
-bool has_wide_vectors() { return tile_kernels().lanes >= 16; }
-
 /// Groups that fill no vector, and of eight channels the gradient of the input where windows of step two make pairs of results; with wide vectors, which oneDNN
 /// fills only in single steps, all of step two and gradients of weights.
 bool prefers_grouped(const ConvolutionGeometry& g, Direction direction) {

@@ -27,8 +27,9 @@ Tensor seen_pixels(const ConvolutionGeometry& g, const float* x) {
   return seen;
 }
 
-/// oneDNN's product takes matrices that are small as they lie, and reads columns of both; those of long rows fall into few sets of the first cache.
+/// oneDNN's product for AVX2 takes matrices that are small as they lie, and reads columns of both; those of long rows fall into few sets of the first cache.
 bool reads_far_columns(int64_t m, int64_t n) {
+  if (has_wide_vectors()) return false;
   constexpr double kSmall = 0.0038;  // from there on, in oneDNN 3
   constexpr int64_t kLongRow = 512, kFewest = 128;  // of fewer columns a copy costs more than it brings
   return std::max(m, n) >= kLongRow && std::min(m, n) >= kFewest && 1.0 / static_cast<double>(m) + 1.0 / static_cast<double>(n) >= kSmall;

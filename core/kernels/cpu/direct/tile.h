@@ -48,6 +48,9 @@ const TileKernels& tile_kernels();
 /// The same, or where so few columns leave half of a vector empty those of the next narrower one, which multiplies as fast.
 const TileKernels& tile_kernels_for(int64_t columns);
 
+/// AVX-512.
+inline bool has_wide_vectors() { return tile_kernels().lanes >= 16; }
+
 /// A range cut into as few pieces of at most `most` as possible, whose sizes differ by one at most.
 struct Pieces {
   int64_t count, smaller, larger_count;  ///< the first `larger_count` pieces have one more than `smaller`

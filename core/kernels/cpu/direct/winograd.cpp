@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Forward, and the gradient of the input: a convolution of the output's gradient by turned weights. Tiles are taken a strip at a time, and of a
-// strip a row of points, so that what is transformed is multiplied while it is near. A product's blocks are always whole ones,
-// rows without a tile included, so that an element's chain of terms does not depend on where in a batch it stands.
+// strip a row of points, so that what is transformed is multiplied while it is near. A product's blocks are of one size, more than half of
+// the largest, rows without a tile included, so that an element's chain of terms does not depend on where in a batch it stands.
 #include "core/kernels/cpu/direct/winograd.h"
 
 #include "core/kernels/cpu/direct/image.h"
@@ -39,10 +39,16 @@ struct Plan {
   /// A line more, for the same reason: the transform writes all points of a weight one after the other.
   int64_t weight_step() const { return out_panels() * weight_panel_step() + kWinogradPanel; }
 
+  /// Rows of the blocks that hold so many tiles, with as few rows as possible too many; a block of less than half of the largest would add in two chains.
+  int64_t rows_of_block(int64_t tiles) const {
+    const int64_t most = kernels.most_rows(kWinogradPanel / kernels.lanes);
+    return std::max(Pieces(tiles, most).size(0), most / 2 + 1);
+  }
+
   /// A row of points, which is all that `in` and `out` hold.
   void multiply(int row_of_points, int64_t tiles, const float* in, float* out) const {
     Tile tile{};
-    tile.rows = kernels.most_rows(kWinogradPanel / kernels.lanes), tile.columns = kWinogradPanel;
+    tile.rows = rows_of_block(tiles), tile.columns = kWinogradPanel;
     tile.inner = kWinogradPanel;
     tile.a_row = kWinogradPanel, tile.a_outer = panel_step(), tile.a_inner = 1;
     tile.b_outer = kWinogradPanel * kWinogradPanel, tile.b_inner = kWinogradPanel;
