@@ -60,7 +60,7 @@ ptrdiff_t offset(int64_t elements) {
 }
 
 template <size_t kBytes>
-void copy_block(const std::byte* from, std::byte* to, const Axis& outer, const Axis& inner) {
+void copy_block(const std::byte* from, std::byte* to, const Axis outer, const Axis inner) {  // by value: bytes that are written could be theirs
   if (inner.from == 1 && inner.to == 1) {
     const auto row_bytes = static_cast<size_t>(inner.size) * kBytes;
     for (int64_t i = 0; i < outer.size; ++i) std::memcpy(to + offset<kBytes>(i * outer.to), from + offset<kBytes>(i * outer.from), row_bytes);

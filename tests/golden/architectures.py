@@ -3,10 +3,12 @@
 
 import dataclasses
 import math
+import re
 import typing
 
 import timm
 import torch
+import torch.overrides
 import torchvision.models as tv
 
 from make_golden import formula
@@ -84,24 +86,60 @@ def build_empty(architecture):
     return model
 
 
-def formula_weight(name, shape, norm, open_gates):
-    """Of order one through any number of layers; `norm`: of a batch norm."""
+class EndsOfBranches(torch.overrides.TorchFunctionMode):
+    """Notes the batch norms of a forward pass that no ReLU follows: what leaves them is added to something else."""
+
+    def __init__(self, model):
+        super().__init__()
+        self.names = {id(parameter): name.rpartition(".")[0] for name, parameter in model.named_parameters()}
+        self.outputs, self.last, self.added = [], {}, set()  # outputs are kept, so that their identities stay unique
+
+    def __torch_function__(self, function, types, arguments=(), keywords=None):
+        kind = getattr(function, "__name__", "")
+        if kind in ("__iadd__", "add_"):
+            self.added.add(self.last.pop(id(arguments[0]), None))
+        elif kind in ("relu", "relu_", "relu6", "hardtanh"):
+            self.last.pop(id(arguments[0]), None)
+        out = function(*arguments, **(keywords or {}))
+        if kind == "batch_norm":
+            self.outputs.append(out)
+            self.last[id(out)] = self.names[id(keywords["weight"])]
+        return out
+
+    @property
+    def ends(self):
+        return self.added | set(self.last.values())
+
+
+def ends_of_branches(architecture):
+    """Names of the batch norms that end a branch, which is added to a shortcut or follows without a ReLU. A shortcut's own norm is none."""
+    with torch.device("meta"):
+        model = architecture.build().train()
+        with EndsOfBranches(model) as mode:
+            model(torch.empty(2, 3, 96, 96))
+    return {name for name in mode.ends - {None} if not re.search(r"downsample|skip", name)}
+
+
+def formula_weight(name, shape, norm, open_gates, end):
+    """Of order one through any number of layers; `norm`: of a batch norm; `end`: of one at the end of a branch, which leaves open what it is added to."""
     if name.endswith("running_var"):
         return 1.0 + formula(name, shape, 0.5)
     if norm and name.endswith("weight"):
-        return (0.375 if open_gates else 1.0) + formula(name, shape, 0.125)
+        return formula(name, shape, 0.03125) + 0.09375 if end else (0.375 if open_gates else 1.0) + formula(name, shape, 0.125)
     if norm and name.endswith("bias"):
-        return (3.0 if open_gates else 0.0) + formula(name, shape, 0.125)
+        return (3.0 if open_gates and not end else 0.0) + formula(name, shape, 0.125)
     return formula(name, shape, math.sqrt(6.0 / math.prod(shape[1:])) if len(shape) > 1 else 0.125)
 
 
-def formula_weights(model, open_gates=False):
+def formula_weights(model, open_gates=False, ends=()):
     """Open gates: what leaves a batch norm lies between 0 and 6, so that no ReLU behind one is near a decision, which rounding could turn. (fill_by_formula() of
-    architectures_test.cpp.)"""
+    architectures_test.cpp.) `ends` (ends_of_branches()): the norms whose results lie around 0 then. Otherwise sums over many branches, HRNet's above all, have a mean
+    fifty times their deviation, of which f32 knows too little."""
     state = state_of(model)
-    def norm(name):
-        return name.rpartition(".")[0] + ".running_mean" in state
-    return {name: formula_weight(name, tuple(tensor.shape), norm(name), open_gates) for name, tensor in state.items()}
+    def weight(name, shape):
+        layer = name.rpartition(".")[0]
+        return formula_weight(name, shape, layer + ".running_mean" in state, open_gates, layer in ends)
+    return {name: weight(name, tuple(tensor.shape)) for name, tensor in state.items()}
 
 
 def load_weights(model, weights):
