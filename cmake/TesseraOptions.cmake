@@ -36,6 +36,6 @@ elseif(NOT TESSERA_SANITIZE STREQUAL "")
 endif()
 if(sanitizers)
   # GCC 12 sees uninitialised members in the standard library's regular expressions once they are instrumented.
-  target_compile_options(tessera_flags INTERFACE ${sanitizers} -Wno-maybe-uninitialized)
+  target_compile_options(tessera_flags INTERFACE ${sanitizers} $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)
   target_link_options(tessera_flags INTERFACE ${sanitizers})
 endif()
