@@ -183,10 +183,9 @@ void batch_norm_gradient_sums(const BatchNormGradientSums& args) {
   return args.y ? gradient_sums<Mask::from_result>(args) : gradient_sums<Mask::from_input>(args);
 }
 
-/// dx = g * scale + (x - mean) * slope + offset, the coefficients a channel's own; shift is the forward pass's. With slope * mean in the offset its rounding would be
-/// the same in all rows, and their sum far off where the mean is many deviations.
+/// dx = g * scale + x * slope + offset, the coefficients a channel's own; shift is the forward pass's.
 struct InputGradient {
-  Coefficients scale, shift, mean, slope, offset;
+  Coefficients scale, shift, slope, offset;
 };
 
 template <Mask kMask, bool kReceived>
@@ -195,11 +194,11 @@ void input_gradient(const BatchNormInputGradient& args, const InputGradient& k) 
   const auto run = [&](int64_t begin, int64_t count, const float* received) {
     const float *x = args.x + begin, *dy = args.dy + begin;
     float* dx = args.dx + begin;
-    const float *scale = k.scale.values, *shift = k.shift.values, *mean = k.mean.values, *slope = k.slope.values, *offset = k.offset.values;
+    const float *scale = k.scale.values, *shift = k.shift.values, *slope = k.slope.values, *offset = k.offset.values;
 #pragma GCC ivdep
     for (int64_t c = 0; c < count; ++c) {
       const float gradient = before_relu<kMask>(ceiling, dy[c], x[c], 0.0f, scale[c], shift[c]);
-      float value = gradient * scale[c] + (x[c] - mean[c]) * slope[c] + offset[c];
+      float value = gradient * scale[c] + x[c] * slope[c] + offset[c];
       if constexpr (kReceived) value += received[c];
       dx[c] = value;
     }
@@ -223,11 +222,10 @@ void batch_norm_input_gradient(const BatchNormInputGradient& args) {
     const float slope = -scale * inverse * args.dweight[c] / rows;
     k.scale.values[c] = scale;
     k.shift.values[c] = args.bias[c] - args.mean[c] * scale;
-    k.mean.values[c] = args.mean[c];
     k.slope.values[c] = slope;
-    k.offset.values[c] = -scale * args.dbias[c] / rows;
+    k.offset.values[c] = -scale * args.dbias[c] / rows - slope * args.mean[c];
   }
-  for (Coefficients* each : {&k.scale, &k.shift, &k.mean, &k.slope, &k.offset}) each->repeat(args.channels, wide_columns(args.channels));
+  for (Coefficients* each : {&k.scale, &k.shift, &k.slope, &k.offset}) each->repeat(args.channels, wide_columns(args.channels));
   return args.ceiling == kNoRelu ? input_gradient<Mask::none>(args, k) : input_gradient<Mask::from_input>(args, k);
 }
 
