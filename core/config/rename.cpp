@@ -49,10 +49,10 @@ void check_length(const std::string& text, const PatternPlace& place) {
 /// A compiled pattern with the limit of its work.
 struct CompiledPattern {
   struct FreeCode {
-    void operator()(pcre2_code* code) const { pcre2_code_free(code); }
+    void operator()(pcre2_code* owned) const { pcre2_code_free(owned); }
   };
   struct FreeLimits {
-    void operator()(pcre2_match_context* limits) const { pcre2_match_context_free(limits); }
+    void operator()(pcre2_match_context* owned) const { pcre2_match_context_free(owned); }
   };
 
   std::unique_ptr<pcre2_code, FreeCode> code;

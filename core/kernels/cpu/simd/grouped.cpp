@@ -20,7 +20,7 @@ inline __attribute__((always_inline)) auto factor(const float* x, int term) {
   } else {
     IntVector from{};
     for (int lane = 0; lane < kLanes; ++lane) from[lane] = lane / kSpan * kSpan + term;
-    return __builtin_shuffle(load<Vector>(x), from);
+    return choose(load<Vector>(x), from);
   }
 }
 

@@ -33,6 +33,17 @@ inline Value load(const float* from) {
 inline void store(float* to, float value) { *to = value; }
 inline void store(float* to, Vector value) { *reinterpret_cast<UnalignedVector*>(to) = value; }
 
+/// value[from[lane]] in every lane.
+inline Vector choose(Vector value, IntVector from) {
+#if defined(__clang__)  // which shuffles by constants alone
+  Vector chosen{};
+  for (int lane = 0; lane < kLanes; ++lane) chosen[lane] = value[from[lane]];
+  return chosen;
+#else
+  return __builtin_shuffle(value, from);
+#endif
+}
+
 // Integers in 0..255 kept as bytes. GCC's own conversion takes them apart one by one. (Masks that hide nothing keep GCC 12 from
 // false alarms in its own header.)
 #if defined(__AVX512F__)
