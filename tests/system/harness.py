@@ -249,9 +249,11 @@ class SystemCase(unittest.TestCase):
         return [{key: value for key, value in row.items() if key not in varying} for row in rows if kind in (None, row["kind"])]
 
     def killed(self, recipe, out, ranks, victim, moment, *settings):
-        """Starts a run and kills one rank when moment(job) returns; whether the run died of it."""
+        """Starts a run and kills one rank when moment(job) returns; whether the run died of it. Not before its first line: mpirun of Open MPI 4 may wait for ever for a
+        process that dies while it connects to it."""
         job = self.start("train", recipe, "--out", self.out(out), "--resume", "none", *settings, ranks=ranks)
         pids = job.until_all_ranks(ranks)
+        job.until(job.out, "its first line")
         moment(job)
         send(pids[victim], signal.SIGKILL)
         return job.wait().status != DONE
