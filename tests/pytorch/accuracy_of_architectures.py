@@ -4,17 +4,17 @@
 A tensor passes if it is within its bound of PyTorch's, or no further from float64 than twice PyTorch's own f32 run: behind a hundred
 batch norms of a few pixels each, f32 itself is further off than any bound. Two kinds of weights share the work:
 
-- Open gates: no ReLU behind a batch norm is near a decision, so that two right programs agree closely on every batch. A tensor is judged by the
-  root mean square over batches: what is wrong in every batch shows from the bound on, what is wrong in one of five from twice the bound. Not so tensors
-  before a max-pool, whose choices rounding turns, too: they are judged as with closed gates.
+- Open gates: no ReLU behind a batch norm is near a decision, so that two right programs agree closely on every batch. Every tensor is judged by the
+  root mean square over batches: what is wrong in every batch shows from the bound on, what is wrong in one of five from twice the bound, but for
+  tensors before a max-pool, whose choices rounding turns, too.
 - Closed and open ones: among millions of ReLU inputs some turn by rounding in every other batch, in one run and not in the other (see accuracy.py), and
   each moves all gradients before it by a thousandth. So a gradient is judged by the batch in which it is best, on either side, or where they turn in
   every batch by the root mean square; logits by the median. That finds what is wrong in every batch: a ReLU whose backward is, say.
 
 What is bounded besides is the size of an error that would still pass, in the tensor where it is largest. It is measured without the decisions that rounding
 turns: of PyTorch's f32 run there is a second one that holds float64's decisions (decisions.py), ReLUs' and max-pools', whose distance from float64 is rounding's
-alone. What the first one is further off is theirs; each model prints how many they are. Some gradients are sums that cancel, up to 200,000 times smaller than
-their terms (cancellation.py), which rounding moves by more than a formula's error may be: there the error is bounded by the terms, and thousands of times closer."""
+alone. What the first one is further off is theirs; each model prints how many they are. Left out of it are gradients that cancel, of less than a
+millionth of the whole; how many times larger its terms are (cancellation.py) is printed beside the tensor that is named."""
 
 import contextlib
 
@@ -27,9 +27,9 @@ from models import architectures
 PASSES = 5
 # Of the whole gradient's norm; what is smaller is zero but for rounding (a bias before a batch norm), and is measured by the whole.
 NEGLIGIBLE = 1e-10
+CANCELLED = 1e-6  # likewise: what is smaller is a sum whose terms cancel, of which f32 has a few bits
 WHOLE = "whole gradient"
 NOTICED = 3e-3  # of an error, relative to its tensor, in every batch: a wrong formula is further off
-NOTICED_OF_TERMS = 2.0**-22  # relative to the terms of a sum that cancels, four roundings of f32: a wrong formula changes terms by far more
 
 
 def passes_of(model, weights, batch):
@@ -57,9 +57,9 @@ def distance(tensor, reference):
 
 
 def measure(case, ours, weights):
-    """({tensor: Errors}, the turned decisions as a text, {gradient: how many times larger its terms are}). Rows have a fourth distance: of PyTorch's f32 with
+    """({tensor: Errors}, the turned decisions as a text, the tensors that cancel, {gradient: how many times larger its terms are}). Rows have a fourth distance: of PyTorch's f32 with
     float64's decisions from float64."""
-    errors, turned, count, models = {}, 0, 0, [case.build_empty().to(dtype) for dtype in (torch.float32, torch.float64)]
+    errors, cancelled, turned, count, models = {}, set(), 0, 0, [case.build_empty().to(dtype) for dtype in (torch.float32, torch.float64)]
     terms = Terms(models[1])
     for step, batch in enumerate(ours.batches(PASSES)):
         with Decisions() as taken, terms if step == 0 else contextlib.nullcontext():
@@ -73,7 +73,8 @@ def measure(case, ours, weights):
         whole = sum(norm**2 for name, norm in norms.items() if not name.startswith("logits"))**0.5
         scales = {name: norm if norm > NEGLIGIBLE * whole else whole for name, norm in norms.items()}
         if step == 0:
-            cancelled = {name: norm / scales[name] for name, norm in terms.norms.items()}
+            amplified = {name: norm / scales[name] for name, norm in terms.norms.items()}
+        cancelled |= {name for name, norm in norms.items() if norm < CANCELLED * whole}
         squares = [0.0] * 4
         for name, exact in f64.items():
             pairs = (mine, f64), (f32, f64), (mine, f32), (rounded, f64)
@@ -82,7 +83,7 @@ def measure(case, ours, weights):
             if not name.startswith("logits"):
                 squares = [square + value**2 for square, value in zip(squares, distances)]
         errors.setdefault(WHOLE, Errors()).rows.append([square**0.5 / whole for square in squares])
-    return errors, f"{turned} of {count}", cancelled
+    return errors, f"{turned} of {count}", cancelled, amplified
 
 
 def share_of_bound(distances, bound):
@@ -108,26 +109,11 @@ def passing_error(distances, bound, decisions):
     return max(bound, RATIO_BOUND * distances[1 if decisions else 3])
 
 
-def noticed_of(name, cancelled):
-    """The largest error that is allowed to pass, relative to the tensor."""
-    return max(NOTICED, NOTICED_OF_TERMS * cancelled.get(name, 1.0))
-
-
-def before_max_pools(model):
-    """Names of the parameters whose gradients come through a max-pool; modules stand in the order in which they run."""
-    names, since_the_last = set(), set()
-    for name, module in model.named_modules():
-        if isinstance(module, torch.nn.MaxPool2d):
-            names |= since_the_last
-        since_the_last |= {f"{name}.{key}" for key, _ in module.named_parameters(recurse=False)}
-    return names
-
-
-def judged(errors, steady):
-    """{tensor: (the distances that count, their bound)}; `steady`: those on whose way no decision turns."""
+def judged(errors, open_gates):
+    """{tensor: (the distances that count, their bound)}"""
     def of(name, error):
         bound = LOGITS_BOUND if name.startswith("logits") else GRADIENT_BOUND
-        if name in steady:
+        if open_gates:
             return error.rms(), bound
         return (error.median() if name.startswith("logits") else best(error, bound)), bound
     return {name: of(name, error) for name, error in errors.items()}
@@ -143,16 +129,16 @@ def check_files(ours, weights, file):
 
 def compare(case, ours, weights, file, open_gates):
     """Prints what is worst; returns the acceptance lines as (text, value, bound)."""
-    errors, turned, cancelled = measure(case, ours, check_files(ours, weights, file))
+    errors, turned, cancelled, amplified = measure(case, ours, check_files(ours, weights, file))
     whole, name = errors.pop(WHOLE).rms(), case.name + (" with open gates" if open_gates else "")
     print(f"{name}: whole gradient, root mean square over {PASSES} batches: ours-f64 {whole[0]:.1e}, torch-f64 {whole[1]:.1e}")
-    tensors = judged(errors, errors.keys() - before_max_pools(case.build_empty()) if open_gates else ())
-    passing = [{key: passing_error(*tensor, decisions) for key, tensor in tensors.items()} for decisions in (True, False)]
-    largest, weakest = max(passing[0], key=passing[0].get), max(passing[1], key=lambda key: passing[1][key] / noticed_of(key, cancelled))
+    tensors = judged(errors, open_gates)
+    passing = [{key: passing_error(*tensor, decisions) for key, tensor in tensors.items() if key not in cancelled} for decisions in (True, False)]
+    largest, weakest = (max(errors_of, key=errors_of.get) for errors_of in passing)
     print(f"{name}: {turned} decisions turn in PyTorch's f32; with them, an error of {passing[0][largest]:.1e} would pass in {largest}, without, "
-          f"{passing[1][largest]:.1e}; in {weakest}, whose terms are {cancelled.get(weakest, 1.0):.2g} times larger, {passing[1][weakest]:.1e}", flush=True)
+          f"{passing[1][largest]:.1e}; in {weakest}, whose terms are {amplified.get(weakest, 1.0):.2g} times larger, {passing[1][weakest]:.1e}", flush=True)
     kind = name.removeprefix(case.name)
     lines = [line_of(case, key + kind, *tensors.pop(key)) for key in ("logits", "logits in evaluation")]
     worst = max(tensors, key=lambda key: share_of_bound(*tensors[key]))
     return [*lines, line_of(case, f"worst of {len(tensors)} gradients{kind}: {worst}", *tensors[worst]),
-            (f"relative size of an error that would pass{kind} where no decision turns, in {weakest}", passing[1][weakest], noticed_of(weakest, cancelled))]
+            (f"relative size of an error that would pass{kind} where no decision turns, in {weakest}", passing[1][weakest], NOTICED)]
