@@ -20,8 +20,33 @@ struct Problem {
   WinogradWeight weight;
 };
 
-constexpr int64_t kStripTiles = 48;    // a weight that is read serves so many tiles; their points should fit the second cache
-constexpr int64_t kBlockPanels = 16;   // terms of a chain: a panel of so many terms fits the first cache
+constexpr int64_t kFewTiles = 16, kManyTiles = 48;  // of a strip
+constexpr int64_t kNearWeight = 8192;               // pairs of channels whose points stay in the second cache beside all else
+constexpr int64_t kBlockPanels = 16;                // terms of a chain: a panel of so many terms fits the first cache
+
+/// Rows of the blocks that hold so many tiles, with as few rows as possible too many; a block of less than half of the largest would add in two chains.
+int64_t rows_of_block(const TileKernels& kernels, int64_t tiles) {
+  const int64_t most = kernels.most_rows(kWinogradPanel / kernels.lanes);
+  return std::max(Pieces(tiles, most).size(0), most / 2 + 1);
+}
+
+/// Rows of blocks that hold no tile, of a thousand.
+int64_t rows_lost(const TileKernels& kernels, int64_t tiles) {
+  const int64_t rows = rows_of_block(kernels, tiles), all = (tiles + rows - 1) / rows * rows;
+  return (all - tiles) * 1000 / all;
+}
+
+/// Rows of tiles that make a strip. A weight from afar should serve many tiles once it is read; with one that is near, few tiles are better, whose pixels
+/// and points stay in the first cache: the fewest of which blocks lose the fewest rows.
+int64_t rows_of_strip(const Problem& problem, const TileKernels& kernels) {
+  const int64_t most = problem.grid.rows_of_strip(kManyTiles);
+  if (problem.in * problem.out > kNearWeight) return most;
+  int64_t best = problem.grid.rows_of_strip(kFewTiles);
+  for (int64_t rows = best + 1; rows <= most; ++rows) {
+    if (rows_lost(kernels, rows * problem.grid.columns) < rows_lost(kernels, best * problem.grid.columns)) best = rows;
+  }
+  return best;
+}
 
 struct Plan {
   const Problem& problem;
@@ -31,6 +56,7 @@ struct Plan {
 
   int64_t in_panels() const { return winograd_panels(problem.in); }
   int64_t out_panels() const { return winograd_panels(problem.out); }
+  int64_t in_blocks() const { return (in_panels() + kBlockPanels - 1) / kBlockPanels; }
   /// A line behind a panel: their steps are no power of two then, and lie in different places of the cache.
   int64_t panel_step() const { return (room_tiles + 1) * kWinogradPanel; }
   int64_t in_step() const { return in_panels() * panel_step(); }
@@ -39,22 +65,22 @@ struct Plan {
   /// A line more, for the same reason: the transform writes all points of a weight one after the other.
   int64_t weight_step() const { return out_panels() * weight_panel_step() + kWinogradPanel; }
 
-  /// Rows of the blocks that hold so many tiles, with as few rows as possible too many; a block of less than half of the largest would add in two chains.
-  int64_t rows_of_block(int64_t tiles) const {
-    const int64_t most = kernels.most_rows(kWinogradPanel / kernels.lanes);
-    return std::max(Pieces(tiles, most).size(0), most / 2 + 1);
-  }
-
-  /// A row of points, which is all that `in` and `out` hold.
-  void multiply(int row_of_points, int64_t tiles, const float* in, float* out) const {
+  /// Of a point's tiles with a panel of a weight.
+  Tile product(int64_t tiles) const {
     Tile tile{};
-    tile.rows = rows_of_block(tiles), tile.columns = kWinogradPanel;
+    tile.rows = rows_of_block(kernels, tiles), tile.columns = kWinogradPanel;
     tile.inner = kWinogradPanel;
     tile.a_row = kWinogradPanel, tile.a_outer = panel_step(), tile.a_inner = 1;
     tile.b_outer = kWinogradPanel * kWinogradPanel, tile.b_inner = kWinogradPanel;
     tile.out_row = kWinogradPanel;
     tile.blocks = (tiles + tile.rows - 1) / tile.rows;
     tile.a_block = tile.out_block = tile.rows * kWinogradPanel;
+    return tile;
+  }
+
+  /// A row of points, which is all that `in` and `out` hold; `between` is called after each product.
+  template <typename Between>
+  void multiply(int row_of_points, Tile tile, const float* in, float* out, Between between) const {
     for (int64_t i = 0; i < kPointsOfRow; ++i) {
       const float* point = weight + (row_of_points * kPointsOfRow + i) * weight_step();
       for (int64_t panel = 0; panel < out_panels(); ++panel) {
@@ -65,6 +91,7 @@ struct Plan {
           tile.b = point + panel * weight_panel_step() + block * tile.b_outer;
           tile.out = out + i * out_step() + panel * panel_step();
           kernels.run(tile);
+          between();
         }
       }
     }
@@ -74,15 +101,15 @@ struct Plan {
     const WinogradGrid& grid = problem.grid;
     const WinogradKernels& winograd = winograd_kernels();
     const int64_t first = number * strip_rows, count = std::min(strip_rows, grid.rows() - first), row_elements = grid.columns * kWinogradPanel;
-    for (int64_t next = first + count; next < std::min(first + 2 * count, grid.rows()); ++next) {
-      grid.bring_input_near(next, problem.x, problem.in);
-      grid.bring_output_near<true>(next, problem.y, problem.out);
-    }
+    const int64_t turns = kWinogradPoints * out_panels() * in_blocks();
+    const Tile tile = product(count * grid.columns);
+    Upcoming next_in = grid.upcoming_input(first + count, count, problem.x, problem.in, turns);
+    Upcoming next_out = grid.upcoming_output(first + count, count, problem.y, problem.out, turns);
     for (int row = 0; row < kPointRows; ++row) {
       for (int64_t i = 0; i < count; ++i) {
         winograd.input(row, grid.input(first + i, problem.x, problem.in, zeros), {grid.columns, problem.in, in + i * row_elements, in_step(), panel_step()});
       }
-      multiply(row, count * grid.columns, in, out);
+      multiply(row, tile, in, out, [&] { next_in.take_turn(), next_out.take_turn(); });
       for (int64_t i = 0; i < count; ++i) {
         winograd.output(row, {grid.columns, problem.out, out + i * row_elements, out_step(), panel_step()}, grid.output(first + i, problem.y, problem.out, problem.bias));
       }
@@ -103,7 +130,7 @@ Tensor points_of_weight(const Plan& plan) {
 void run(const Problem& problem) {
   const TileKernels& kernels = tile_kernels();
   const WinogradGrid& grid = problem.grid;
-  const int64_t strip_rows = grid.rows_of_strip(kStripTiles);
+  const int64_t strip_rows = rows_of_strip(problem, kernels);
   const int64_t room = (strip_rows * grid.columns + kernels.accumulators - 1) / kernels.accumulators * kernels.accumulators;
   Plan plan{problem, kernels, strip_rows, room, nullptr};
   const Tensor weight = points_of_weight(plan);

@@ -8,12 +8,23 @@
 
 namespace tessera::cpu::winograd {
 
-/// Asks for a row of pixels that is needed soon. Rows are short, so that by itself a processor begins to guess them when they are nearly over.
-template <bool kToWrite>
-inline void bring_near(const float* row, int64_t elements) {
-  constexpr int64_t kLineElements = 16;
-  for (int64_t i = 0; i < elements; i += kLineElements) __builtin_prefetch(row + i, kToWrite ? 1 : 0, 2);
-}
+/// Memory that is needed soon, asked for a few lines at a time between products, so that it arrives while they are made: by itself a processor begins to
+/// guess short rows when they are nearly over, and lines that are all asked for at once keep what follows waiting.
+class Upcoming {
+ public:
+  /// All of `elements` is asked for in so many turns.
+  Upcoming(const float* first, int64_t elements, int64_t turns)
+      : line_(first), lines_((elements + kLineElements - 1) / kLineElements), lines_of_turn_((lines_ + turns - 1) / turns) {}
+
+  void take_turn() {
+    for (int64_t i = std::min(lines_of_turn_, lines_); i > 0; --i, --lines_, line_ += kLineElements) __builtin_prefetch(line_);
+  }
+
+ private:
+  static constexpr int64_t kLineElements = 16;
+  const float* line_;
+  int64_t lines_, lines_of_turn_;
+};
 
 /// Tiles of 2x2 results over all images of a batch; rows of tiles are numbered through the batch.
 struct WinogradGrid {
@@ -39,11 +50,12 @@ struct WinogradGrid {
     return input;
   }
 
-  /// The two rows of pixels, or one where the image ends, that belong to a row of tiles; the others of its windows belong to its neighbours.
-  void bring_input_near(int64_t row, const float* x, int64_t channels) const {
-    const int64_t first = 2 * (row % rows_of_image);
-    const float* image = x + row / rows_of_image * in_height * in_width * channels;
-    for (int64_t y = first; y < std::min(first + 2, in_height); ++y) bring_near<false>(image + y * in_width * channels, in_width * channels);
+  /// The pixels that belong to so many rows of tiles alone, in `turns`; the others of their windows belong to their neighbours.
+  Upcoming upcoming_input(int64_t first, int64_t count, const float* x, int64_t channels, int64_t turns) const {
+    return upcoming(first, count, x, in_height, in_width * channels, turns);
+  }
+  Upcoming upcoming_output(int64_t first, int64_t count, const float* y, int64_t channels, int64_t turns) const {
+    return upcoming(first, count, y, out_height, out_width * channels, turns);
   }
 
   WinogradOutput output(int64_t row, float* y, int64_t channels, const float* bias) const {
@@ -52,11 +64,11 @@ struct WinogradGrid {
     return {{upper, first + 1 < out_height ? upper + out_width * channels : nullptr}, out_width, bias};
   }
 
-  template <bool kToWrite>
-  void bring_output_near(int64_t row, const float* y, int64_t channels) const {
-    const int64_t first = 2 * (row % rows_of_image);
-    const float* upper = y + (row / rows_of_image * out_height + first) * out_width * channels;
-    bring_near<kToWrite>(upper, (first + 1 < out_height ? 2 : 1) * out_width * channels);
+ private:
+  Upcoming upcoming(int64_t first, int64_t count, const float* pixels, int64_t height, int64_t row_elements, int64_t turns) const {
+    const auto pixel_row = [&](int64_t row) { return row / rows_of_image * height + std::min(2 * (row % rows_of_image), height); };
+    const int64_t begin = pixel_row(std::min(first, rows())), end = pixel_row(std::min(first + count, rows()));
+    return {pixels + begin * row_elements, (end - begin) * row_elements, turns};
   }
 };
 

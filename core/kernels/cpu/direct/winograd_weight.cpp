@@ -11,11 +11,8 @@ namespace {
 /// Tiles that are summed in f32: fewer would make the sums over groups a matter of time, more one of precision.
 int64_t group_tiles(const ConvolutionGeometry& g) { return std::max<int64_t>(256, g.in_channels * g.out_channels / 64); }
 
-/// Tiles of a strip: the more, the less often all sums are read and written; but a row of their points should fit the second cache.
-int64_t strip_tiles(const ConvolutionGeometry& g) {
-  constexpr int64_t kPointElements = 98304;
-  return std::clamp<int64_t>(kPointElements / (kPointsOfRow * (g.in_channels + g.out_channels)), 96, 192);
-}
+/// Tiles of a strip: the more, the less often all sums are read and written; but where those stay in the first cache, the points should, too.
+int64_t strip_tiles(const ConvolutionGeometry& g) { return g.in_channels * g.out_channels <= 256 ? 16 : 96; }
 
 struct Plan {
   const ConvolutionBackwardWeight& args;
@@ -35,8 +32,9 @@ struct Plan {
   /// [point][out panel][in][out within the panel], then the bias' [out].
   int64_t sum_elements() const { return kWinogradPoints * sums_step() + out_panels() * kWinogradPanel; }
 
-  /// A row of points; `in` and `out` hold it alone, `sums` all of them.
-  void multiply(int row_of_points, int64_t tiles, const float* in, const float* out, float* sums) const {
+  /// A row of points; `in` and `out` hold it alone, `sums` all of them. `between` is called after the products of two panels.
+  template <typename Between>
+  void multiply(int row_of_points, int64_t tiles, const float* in, const float* out, float* sums, Between between) const {
     Tile tile{};
     tile.columns = kWinogradPanel;
     tile.outer = 1, tile.inner = tiles;
@@ -55,6 +53,7 @@ struct Plan {
             tile.out = point + panel * sums_panel_step() + (channel + rows.begin(block)) * kWinogradPanel;
             kernels.run(tile);
           }
+          between();
         }
       }
     }
@@ -79,10 +78,9 @@ struct Plan {
     const int64_t end = std::min(grid.rows(), (number + 1) * group_rows), row_elements = grid.columns * kWinogradPanel;
     for (int64_t first = number * group_rows; first < end; first += strip_rows) {
       const int64_t count = std::min(strip_rows, end - first);
-      for (int64_t next = first + count; next < std::min(first + 2 * count, grid.rows()); ++next) {
-        grid.bring_input_near(next, args.x, g.in_channels);
-        grid.bring_output_near<false>(next, args.dy, g.out_channels);
-      }
+      const int64_t turns = kWinogradPoints * out_panels() * in_panels();
+      Upcoming next_in = grid.upcoming_input(first + count, count, args.x, g.in_channels, turns);
+      Upcoming next_out = grid.upcoming_output(first + count, count, args.dy, g.out_channels, turns);
       for (int row = 0; row < kPointRows; ++row) {
         for (int64_t i = 0; i < count; ++i) {
           winograd.input(row, grid.input(first + i, args.x, g.in_channels, zeros),
@@ -91,7 +89,7 @@ struct Plan {
           winograd.gradient(row, {rows.rows[0], rows.rows[1] ? rows.rows[1] : zeros}, g.out_width,
                             {grid.columns, g.out_channels, out + i * row_elements, out_step(), panel_step()});
         }
-        multiply(row, count * grid.columns, in, out, sums);
+        multiply(row, count * grid.columns, in, out, sums, [&] { next_in.take_turn(), next_out.take_turn(); });
         if (args.dbias && row == 1) add_bias(count * grid.columns, out, sums + kWinogradPoints * sums_step());
       }
     }
