@@ -30,6 +30,13 @@ std::span<T> part_of(const Tensor& flat, const Bucket& bucket) {
   return {flat.data<T>() + bucket.begin, static_cast<size_t>(bucket.end - bucket.begin)};
 }
 
+/// The owners' pieces of the flat gradients to everybody.
+Work gather(Communicator& communicator, const Tensor& gradients, const Bucket& bucket, const Pieces& pieces, const ReadyEvent& ready) {
+  const std::span<float> all = part_of<float>(gradients, bucket);
+  return communicator.all_gather({all.subspan(pieces.first, pieces.count), gradients.storage()}, {all, gradients.storage()}, pieces.offsets, ready,
+                                 "gradient bucket");
+}
+
 double now_s() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
 }  // namespace
@@ -106,7 +113,8 @@ Work GradientSync::launch_exact(const Bucket& bucket) {
   const std::span<int64_t> all = part_of<int64_t>(sums, bucket), mine = all.subspan(pieces.first, pieces.count);
   const Work scattered = communicator_.reduce_scatter({all, sums.storage()}, {mine, sums.storage()}, pieces.offsets, ReduceOp::sum, ReadyEvent::now(),
                                                       "gradient bucket sums");
-  return gather(bucket, scattered.then([this, begin = pieces.begin, end = pieces.end, mine] { sum_.convert(begin, end, mine.data(), grid_); }));
+  return gather(communicator_, parameters_.gradients(), bucket, pieces,
+                scattered.then([this, begin = pieces.begin, end = pieces.end, mine] { sum_.convert(begin, end, mine.data(), grid_); }));
 }
 
 /// Gradients as they are to the owners of their sums: rounded to the grid each is an f32 number still, so that nothing else must travel, and the owner rounds.
@@ -118,18 +126,9 @@ Work GradientSync::launch_terms(const Bucket& bucket) {
   const Tensor& gradients = parameters_.gradients();
   const Work exchanged = communicator_.all_to_all({part_of<float>(gradients, bucket), gradients.storage()}, pieces.offsets,
                                                   {std::span(terms, places.back()), terms_.storage()}, places, ReadyEvent::now(), "gradient bucket terms");
-  return gather(bucket, exchanged.then([this, begin = pieces.begin, end = pieces.end, terms] {
+  return gather(communicator_, gradients, bucket, pieces, exchanged.then([this, begin = pieces.begin, end = pieces.end, terms] {
     sum_.sum_terms(begin, end, terms, communicator_.size(), grid_);
   }));
-}
-
-/// The owners' pieces of the flat gradient buffer to everybody.
-Work GradientSync::gather(const Bucket& bucket, const ReadyEvent& ready) {
-  const Pieces pieces(bucket, communicator_);
-  const Tensor& gradients = parameters_.gradients();
-  const std::span<float> all = part_of<float>(gradients, bucket);
-  return communicator_.all_gather({all.subspan(pieces.first, pieces.count), gradients.storage()}, {all, gradients.storage()}, pieces.offsets, ready,
-                                  "gradient bucket");
 }
 
 Work GradientSync::launch_fastest(const Bucket& bucket) {

@@ -54,7 +54,6 @@ class GradientSync final : public autograd::GradientHook {
   void launch(const Bucket& bucket);
   Work launch_exact(const Bucket& bucket);
   Work launch_terms(const Bucket& bucket);
-  Work gather(const Bucket& bucket, const ReadyEvent& ready);
   Work launch_fastest(const Bucket& bucket);
 
   Communicator& communicator_;

@@ -97,7 +97,8 @@ class EndsOfBranches(torch.overrides.TorchFunctionMode):
     def __torch_function__(self, function, types, arguments=(), keywords=None):
         kind = getattr(function, "__name__", "")
         if kind in ("__iadd__", "add_"):
-            self.added.add(self.last.pop(id(arguments[0]), None))
+            if id(arguments[0]) in self.last:
+                self.added.add(self.last.pop(id(arguments[0])))
         elif kind in ("relu", "relu_", "relu6", "hardtanh"):
             self.last.pop(id(arguments[0]), None)
         out = function(*arguments, **(keywords or {}))
@@ -117,7 +118,7 @@ def ends_of_branches(architecture):
         model = architecture.build().train()
         with EndsOfBranches(model) as mode:
             model(torch.empty(2, 3, 96, 96))
-    return {name for name in mode.ends - {None} if not re.search(r"downsample|skip", name)}
+    return {name for name in mode.ends if not re.search(r"downsample|skip", name)}
 
 
 def formula_weight(name, shape, norm, open_gates, end):

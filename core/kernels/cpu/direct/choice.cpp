@@ -37,13 +37,14 @@ bool prefers_winograd(const ConvolutionGeometry& g) {
 }
 
 /// 1x1 windows: oneDNN's gradient of the weight reaches two thirds of its own product. In the other directions they are equals, but a product needs no weights
-/// in another order, made anew after every update: that tells where a weight has more numbers than a plane of results.
+/// in another order, made anew after every update: that tells where a weight has more numbers than a plane of results; and it cuts long chains of terms.
 bool prefers_product(const ConvolutionGeometry& g, Direction direction) {
   if (!pointwise::fits(g) || g.in_channels < 16 || g.out_channels < 16) return false;
+  constexpr int64_t kLongChain = 640;
   const bool single = g.stride_height == 1 && g.stride_width == 1, heavy = g.in_channels >= 256 && g.out_channels >= 256;
   switch (direction) {
-    case Direction::forward: return single && heavy;
-    case Direction::backward_data: return single && g.in_channels > 32 && (heavy || g.in_channels >= g.out_channels);
+    case Direction::forward: return single && (heavy || g.in_channels > kLongChain);
+    case Direction::backward_data: return single && g.in_channels > 32 && (heavy || g.in_channels >= g.out_channels || g.out_channels > kLongChain);
     case Direction::backward_weight: return true;
   }
   return false;

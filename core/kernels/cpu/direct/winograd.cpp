@@ -22,7 +22,7 @@ struct Problem {
 
 constexpr int64_t kFewTiles = 16, kManyTiles = 48;  // of a strip
 constexpr int64_t kNearWeight = 8192;               // pairs of channels whose points stay in the second cache beside all else
-constexpr int64_t kBlockPanels = 16;                // terms of a chain: a panel of so many terms fits the first cache
+constexpr int64_t kBlockPanels = 4;                 // of one chain of f32 terms: with more results stray from their sums as twice as long chains do elsewhere
 
 /// Rows of the blocks that hold so many tiles, with as few rows as possible too many; a block of less than half of the largest would add in two chains.
 int64_t rows_of_block(const TileKernels& kernels, int64_t tiles) {

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Convolutions: activations stay channels-last, weights are packed into oneDNN's layout once an update, and every primitive
-// is made once for each geometry and thread.
+// is made once for each geometry and thread. Its forward pass sums an element's terms in one f32 chain: a long one is taken in slices of the input
+// channels, whose sums are added, so that errors grow with the root of a slice's terms.
+#include <algorithm>
 #include <optional>
 
 #include "core/base/lru_cache.h"
+#include "core/kernels/cpu/direct/tile.h"
 #include "core/kernels/cpu/onednn/engine.h"
 #include "core/kernels/cpu/onednn/onednn.h"
 
@@ -14,7 +17,18 @@ using dnnl::memory;
 using Tag = memory::format_tag;
 
 constexpr size_t kCachedPlans = 512;
-constexpr size_t kPackedLayouts = 8;
+constexpr size_t kPackedLayouts = 40;
+constexpr int64_t kChainTerms = 640;     // of an f32 sum
+constexpr int64_t kFewestChannels = 16;  // of a slice
+
+/// What one primitive of a forward pass does: all of it, or a slice of the input channels.
+struct Forward {
+  ConvolutionGeometry geometry;  ///< with the slice's channels
+  int64_t all_inputs;            ///< of a pixel
+  bool with_bias, adds;          ///< to what the slices before have made
+
+  bool operator==(const Forward&) const = default;
+};
 
 struct GeometryHash {
   size_t operator()(const ConvolutionGeometry& g) const {
@@ -26,6 +40,7 @@ struct GeometryHash {
     }
     return hash;
   }
+  size_t operator()(const Forward& f) const { return (*this)(f.geometry) * 4 + static_cast<size_t>(f.all_inputs) * 8 + (f.with_bias ? 1 : 0) + (f.adds ? 2 : 0); }
 };
 
 memory::desc describe(const memory::dims& dims, Tag tag) { return {dims, memory::data_type::f32, tag}; }
@@ -38,7 +53,7 @@ memory::dims weight_dims(const ConvolutionGeometry& g) {
 
 /// Descriptors and padding that all three directions share.
 struct Descriptors {
-  explicit Descriptors(const ConvolutionGeometry& g, bool with_bias)
+  Descriptors(const ConvolutionGeometry& g, bool with_bias)
       : x(describe({g.batch, g.in_channels, g.in_height, g.in_width}, Tag::nhwc)),
         y(describe({g.batch, g.out_channels, g.out_height, g.out_width}, Tag::nhwc)),
         weight(describe(weight_dims(g), Tag::any)),
@@ -52,12 +67,27 @@ struct Descriptors {
     attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
   }
 
+  /// Of a slice: its channels lie between those of others.
+  explicit Descriptors(const Forward& f) : Descriptors(f.geometry, f.with_bias) {
+    const ConvolutionGeometry& g = f.geometry;
+    if (f.adds) {
+      dnnl::post_ops add;
+      add.append_sum();
+      attributes.set_post_ops(add);
+    }
+    if (f.all_inputs == g.in_channels) return;
+    const int64_t row = g.in_width * f.all_inputs, window = g.kernel_height * g.kernel_width;
+    slice = {x.get_dims(), memory::data_type::f32, memory::dims{g.in_height * row, 1, row, f.all_inputs}};
+    plain_weight = {weight_dims(g), memory::data_type::f32, memory::dims{f.all_inputs * window, window, g.kernel_width, 1}};
+  }
+
   dnnl::convolution_forward::primitive_desc forward() const {
     return {engine(), dnnl::prop_kind::forward_training, dnnl::algorithm::convolution_direct, x, weight, bias, y, strides, dilation,
             padding_before, padding_after, attributes};
   }
 
   memory::desc x, y, weight, plain_weight, bias;
+  memory::desc slice;  ///< x where it lies; zero where that is all of it
   memory::dims strides, dilation, padding_before, padding_after;
   dnnl::primitive_attr attributes;
 };
@@ -67,11 +97,13 @@ struct Plan {
   dnnl::primitive primitive;
   memory::desc x, y, weight, plain_weight, bias, scratchpad;
   std::optional<dnnl::reorder> reorder;  ///< none where the layouts are the same
+  memory::desc slice;
+  std::optional<dnnl::reorder> cut;  ///< the slice out of all channels; none where those are one
 };
 
 template <typename PrimitiveDesc>
 Plan make_plan(const PrimitiveDesc& desc, const Descriptors& descriptors, const memory::desc& weight, bool pack) {
-  Plan plan{dnnl::primitive(desc), descriptors.x, descriptors.y, weight, descriptors.plain_weight, descriptors.bias, desc.scratchpad_desc(), {}};
+  Plan plan{dnnl::primitive(desc), descriptors.x, descriptors.y, weight, descriptors.plain_weight, descriptors.bias, desc.scratchpad_desc(), {}, descriptors.slice, {}};
   if (weight != descriptors.plain_weight) {
     const memory::desc& from = pack ? descriptors.plain_weight : weight;
     const memory::desc& to = pack ? weight : descriptors.plain_weight;
@@ -82,12 +114,14 @@ Plan make_plan(const PrimitiveDesc& desc, const Descriptors& descriptors, const 
 
 using PlanCache = LruCache<ConvolutionGeometry, Plan, GeometryHash>;
 
-Plan& forward_plan(const ConvolutionGeometry& geometry, bool with_bias) {
-  thread_local PlanCache caches[2] = {PlanCache(kCachedPlans), PlanCache(kCachedPlans)};
-  return caches[with_bias].get(geometry, [&] {
-    const Descriptors descriptors(geometry, with_bias);
+Plan& forward_plan(const Forward& what) {
+  thread_local LruCache<Forward, Plan, GeometryHash> cache(kCachedPlans);
+  return cache.get(what, [&] {
+    const Descriptors descriptors(what);
     const auto desc = descriptors.forward();
-    return make_plan(desc, descriptors, desc.weights_desc(), true);
+    Plan plan = make_plan(desc, descriptors, desc.weights_desc(), true);
+    if (what.all_inputs != what.geometry.in_channels) plan.cut = dnnl::reorder(dnnl::reorder::primitive_desc(engine(), plan.slice, engine(), plan.x));
+    return plan;
   });
 }
 
@@ -135,15 +169,37 @@ const void* packed_weight(const Plan& plan, const ConvolutionGeometry& geometry,
   return entry->packed.bytes();
 }
 
-void forward(const ConvolutionForward& args) {
-  Plan& plan = forward_plan(args.geometry, args.bias != nullptr);
-  const void* weight = packed_weight(plan, args.geometry, false, args.weight, *args.packed, args.weight_version);
-  const Tensor scratchpad = workspace(plan.scratchpad);
-  plan.primitive.execute(stream(), {{DNNL_ARG_SRC, wrap(plan.x, args.x)},
+/// Input channels of a slice at most: all of them, but for long chains without groups.
+int64_t channels_of_slice(const ConvolutionGeometry& g) {
+  const int64_t window = g.kernel_height * g.kernel_width;
+  if (g.groups > 1 || g.in_channels * window <= kChainTerms) return g.in_channels;
+  return std::max(kFewestChannels, kChainTerms / window / kFewestChannels * kFewestChannels);
+}
+
+void run_forward(const ConvolutionForward& args, const Forward& what, int64_t first_channel) {
+  Plan& plan = forward_plan(what);
+  const int64_t window = what.geometry.kernel_height * what.geometry.kernel_width;
+  const void* weight = packed_weight(plan, what.geometry, false, args.weight + first_channel * window, *args.packed, args.weight_version);
+  const Tensor scratchpad = workspace(plan.scratchpad), cut = plan.cut ? workspace(plan.x) : Tensor();
+  if (plan.cut) {
+    memory from = wrap(plan.slice, args.x + first_channel), to = wrap(plan.x, cut.bytes());
+    plan.cut->execute(stream(), from, to);
+  }
+  plan.primitive.execute(stream(), {{DNNL_ARG_SRC, wrap(plan.x, plan.cut ? cut.bytes() : static_cast<const void*>(args.x))},
                                     {DNNL_ARG_WEIGHTS, wrap(plan.weight, weight)},
                                     {DNNL_ARG_BIAS, wrap(plan.bias, args.bias)},
                                     {DNNL_ARG_DST, wrap(plan.y, args.y)},
                                     {DNNL_ARG_SCRATCHPAD, wrap(plan.scratchpad, scratchpad.bytes())}});
+}
+
+void forward(const ConvolutionForward& args) {
+  Forward what{args.geometry, args.geometry.in_channels, args.bias != nullptr, false};
+  const Pieces slices(what.all_inputs, channels_of_slice(args.geometry));
+  for (int64_t slice = 0; slice < slices.count; ++slice) {
+    what.geometry.in_channels = slices.size(slice);
+    what.adds = slice > 0, what.with_bias = args.bias && !what.adds;
+    run_forward(args, what, slices.begin(slice));
+  }
 }
 
 void backward_data(const ConvolutionBackwardData& args) {
