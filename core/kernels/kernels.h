@@ -46,6 +46,9 @@ struct Kernels {
 /// The kernels of a device. Throws Error(usage) for a device that this build does not have.
 const Kernels& kernels_for(Device device);
 
+/// For instruments that put themselves between ops and kernels; while no kernel runs.
+void replace_kernels(Device device, const Kernels& kernels);
+
 /// Threads that each kernel call of the calling thread may use.
 void set_kernel_threads(int threads);
 

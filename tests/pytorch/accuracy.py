@@ -69,7 +69,7 @@ def reference_passes(case, weights, batch):
     to compare with."""
     with Decisions() as taken:
         f64 = forward_backward(case, weights, batch, torch.float64)
-    with Decisions(taken) if case.bounded else contextlib.nullcontext() as held:
+    with Decisions(taken.taken) if case.bounded else contextlib.nullcontext() as held:
         f32 = forward_backward(case, weights, batch, torch.float32)
     if held and held.turned:
         print(f"{case.name}: {held.turned} of {held.count} decisions would turn in PyTorch's f32 run of a batch, which holds float64's")

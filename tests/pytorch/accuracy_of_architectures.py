@@ -2,19 +2,16 @@
 """Logits, in training and evaluation, and gradients of the image classifiers: Tessera and PyTorch in f32, each beside PyTorch in float64.
 
 A tensor passes if it is within its bound of PyTorch's, or no further from float64 than twice PyTorch's own f32 run: behind a hundred
-batch norms of a few pixels each, f32 itself is further off than any bound. Two kinds of weights share the work:
+batch norms of a few pixels each, f32 itself is further off than any bound.
 
-- Open gates: no ReLU behind a batch norm is near a decision, so that two right programs agree closely on every batch. Every tensor is judged by the
-  root mean square over batches: what is wrong in every batch shows from the bound on, what is wrong in one of five from twice the bound, but for
-  tensors before a max-pool, whose choices rounding turns, too.
-- Closed and open ones: among millions of ReLU inputs some turn by rounding in every other batch, in one run and not in the other (see accuracy.py), and
-  each moves all gradients before it by a thousandth. So a gradient is judged by the batch in which it is best, on either side, or where they turn in
-  every batch by the root mean square; logits by the median. That finds what is wrong in every batch: a ReLU whose backward is, say.
+Among millions of ReLU inputs, and of windows of max-pools, rounding turns the decision of some, in one run and not in the other, and each moves all
+gradients before it by a thousandth: which run has more of them is chance. So each f32 run is compared with a float64 run that holds its decisions
+(decisions.py), and differs from it by rounding alone; every tensor is judged by the root mean square over batches. That the decisions are right is judged
+apart: a value on the other side of its edge must be near it, within a bound or twice as far as the farthest of PyTorch's f32.
 
-What is bounded besides is the size of an error that would still pass, in the tensor where it is largest. It is measured without the decisions that rounding
-turns: of PyTorch's f32 run there is a second one that holds float64's decisions (decisions.py), ReLUs' and max-pools', whose distance from float64 is rounding's
-alone. What the first one is further off is theirs; each model prints how many they are. Left out of it are gradients that cancel, of less than a
-millionth of the whole; how many times larger its terms are (cancellation.py) is printed beside the tensor that is named."""
+What is bounded besides is the size of an error that would still pass, in the tensor where it is largest. Left out of it are gradients that cancel, of
+less than a millionth of the whole; how many times larger its terms are (cancellation.py) is printed beside the tensor that is named. With open gates no
+ReLU behind a batch norm is near a decision: two kinds of weights, on which different formulas fail."""
 
 import contextlib
 
@@ -29,6 +26,7 @@ PASSES = 5
 NEGLIGIBLE = 1e-10
 CANCELLED = 1e-6  # likewise: what is smaller is a sum whose terms cancel, of which f32 has a few bits
 WHOLE = "whole gradient"
+MISSED = 1e-4  # of a tensor's root mean square
 NOTICED = 3e-3  # of an error, relative to its tensor, in every batch: a wrong formula is further off
 
 
@@ -57,66 +55,52 @@ def distance(tensor, reference):
 
 
 def measure(case, ours, weights):
-    """({tensor: Errors}, the turned decisions as a text, the tensors that cancel, {gradient: how many times larger its terms are}). Rows have a fourth distance: of PyTorch's f32 with
-    float64's decisions from float64."""
-    errors, cancelled, turned, count, models = {}, set(), 0, 0, [case.build_empty().to(dtype) for dtype in (torch.float32, torch.float64)]
+    """({tensor: Errors}, ([turned, of how many, how far from their edges] of ours, of PyTorch's f32), the tensors that cancel, {gradient: how many times larger its
+    terms are})."""
+    errors, cancelled, decisions, models = {}, set(), [[0, 0, 0.0], [0, 0, 0.0]], [case.build_empty().to(dtype) for dtype in (torch.float32, torch.float64)]
     terms = Terms(models[1])
     for step, batch in enumerate(ours.batches(PASSES)):
-        with Decisions() as taken, terms if step == 0 else contextlib.nullcontext():
+        with Decisions() as taken:
+            f32 = passes_of(models[0], weights, batch)
+        with Decisions(taken.taken) as theirs, terms if step == 0 else contextlib.nullcontext():
             f64 = passes_of(models[1], weights, batch)
-        with Decisions(taken) as held:
-            rounded = passes_of(models[0], weights, batch)
-        mine, f32 = passes_of_ours(ours, step), passes_of(models[0], weights, batch)
+        with Decisions(ours.decisions(step)) as held:
+            f64_of_ours = passes_of(models[1], weights, batch)
+        mine = passes_of_ours(ours, step)
         assert mine.keys() == f64.keys(), mine.keys() ^ f64.keys()
-        turned, count = turned + held.turned, count + held.count
+        decisions = [[turned + run.turned, count + run.count, max(missed, run.missed)] for (turned, count, missed), run in zip(decisions, (held, theirs))]
         norms = {name: float(torch.linalg.vector_norm(tensor)) for name, tensor in f64.items()}
         whole = sum(norm**2 for name, norm in norms.items() if not name.startswith("logits"))**0.5
         scales = {name: norm if norm > NEGLIGIBLE * whole else whole for name, norm in norms.items()}
         if step == 0:
             amplified = {name: norm / scales[name] for name, norm in terms.norms.items()}
         cancelled |= {name for name, norm in norms.items() if norm < CANCELLED * whole}
-        squares = [0.0] * 4
-        for name, exact in f64.items():
-            pairs = (mine, f64), (f32, f64), (mine, f32), (rounded, f64)
+        squares = [0.0] * 3
+        for name in f64:
+            pairs = (mine, f64_of_ours), (f32, f64), (mine, f32)
             distances = [distance(run[name], reference[name]) for run, reference in pairs]
             errors.setdefault(name, Errors()).rows.append([value / scales[name] for value in distances])
             if not name.startswith("logits"):
                 squares = [square + value**2 for square, value in zip(squares, distances)]
         errors.setdefault(WHOLE, Errors()).rows.append([square**0.5 / whole for square in squares])
-    return errors, f"{turned} of {count}", cancelled, amplified
+    return errors, decisions, cancelled, amplified
 
 
 def share_of_bound(distances, bound):
     """At most 1 where the tensor passes."""
-    mine, theirs, between, _ = distances
+    mine, theirs, between = distances
     return min(between / bound, mine / max(RATIO_BOUND * theirs, 1e-30))
 
 
-def best(error, bound):
-    """The kinder statistic of a gradient's distances."""
-    smallest = [min(column) for column in zip(*error.rows)]
-    return min(smallest, error.rms(), key=lambda distances: share_of_bound(distances, bound))
-
-
 def line_of(case, text, distances, bound):
-    mine, theirs, between, _ = distances
+    mine, theirs, between = distances
     print(f"{case.name}: {text}: ours-f64 {mine:.1e}, torch-f64 {theirs:.1e}, ours-torch {between:.1e}", flush=True)
     return f"{text}: of {bound:g} from PyTorch, or of {RATIO_BOUND:g} times its distance from float64", share_of_bound(distances, bound), 1
 
 
-def passing_error(distances, bound, decisions):
-    """The largest error of a tensor that would pass, if PyTorch's f32 run is as far off as here: with the decisions that turned, or without."""
-    return max(bound, RATIO_BOUND * distances[1 if decisions else 3])
-
-
-def judged(errors, open_gates):
-    """{tensor: (the distances that count, their bound)}"""
-    def of(name, error):
-        bound = LOGITS_BOUND if name.startswith("logits") else GRADIENT_BOUND
-        if open_gates:
-            return error.rms(), bound
-        return (error.median() if name.startswith("logits") else best(error, bound)), bound
-    return {name: of(name, error) for name, error in errors.items()}
+def passing_error(distances, bound):
+    """The largest error of a tensor that would pass, if PyTorch's f32 run is as far off as here."""
+    return max(bound, RATIO_BOUND * distances[1])
 
 
 def check_files(ours, weights, file):
@@ -129,16 +113,17 @@ def check_files(ours, weights, file):
 
 def compare(case, ours, weights, file, open_gates):
     """Prints what is worst; returns the acceptance lines as (text, value, bound)."""
-    errors, turned, cancelled, amplified = measure(case, ours, check_files(ours, weights, file))
-    whole, name = errors.pop(WHOLE).rms(), case.name + (" with open gates" if open_gates else "")
-    print(f"{name}: whole gradient, root mean square over {PASSES} batches: ours-f64 {whole[0]:.1e}, torch-f64 {whole[1]:.1e}")
-    tensors = judged(errors, open_gates)
-    passing = [{key: passing_error(*tensor, decisions) for key, tensor in tensors.items() if key not in cancelled} for decisions in (True, False)]
-    largest, weakest = (max(errors_of, key=errors_of.get) for errors_of in passing)
-    print(f"{name}: {turned} decisions turn in PyTorch's f32; with them, an error of {passing[0][largest]:.1e} would pass in {largest}, without, "
-          f"{passing[1][largest]:.1e}; in {weakest}, whose terms are {amplified.get(weakest, 1.0):.2g} times larger, {passing[1][weakest]:.1e}", flush=True)
-    kind = name.removeprefix(case.name)
+    errors, decisions, cancelled, amplified = measure(case, ours, check_files(ours, weights, file))
+    whole, kind = errors.pop(WHOLE).rms(), " with open gates" if open_gates else ""
+    print(f"{case.name}{kind}: whole gradient, root mean square over {PASSES} batches: ours-f64 {whole[0]:.1e}, torch-f64 {whole[1]:.1e}")
+    tensors = {name: (error.rms(), LOGITS_BOUND if name.startswith("logits") else GRADIENT_BOUND) for name, error in errors.items()}
+    passing = {name: passing_error(*tensor) for name, tensor in tensors.items() if name not in cancelled}
+    weakest = max(passing, key=passing.get)
+    (turned, count, missed), (turned_by_torch, _, missed_by_torch) = decisions
+    print(f"{case.name}{kind}: of {count} decisions rounding turns {turned} in ours, {turned_by_torch} in PyTorch's f32, at most {missed:.1e} and {missed_by_torch:.1e} of a "
+          f"tensor's root mean square from their edges; an error of {passing[weakest]:.1e} would pass in {weakest}, whose terms are {amplified.get(weakest, 1.0):.2g} times larger", flush=True)
     lines = [line_of(case, key + kind, *tensors.pop(key)) for key in ("logits", "logits in evaluation")]
     worst = max(tensors, key=lambda key: share_of_bound(*tensors[key]))
     return [*lines, line_of(case, f"worst of {len(tensors)} gradients{kind}: {worst}", *tensors[worst]),
-            (f"relative size of an error that would pass{kind} where no decision turns, in {weakest}", passing[1][weakest], NOTICED)]
+            (f"turned decisions{kind}: how far from their edges, of {MISSED:g}, or of {RATIO_BOUND:g} times PyTorch's", missed / max(MISSED, RATIO_BOUND * missed_by_torch), 1),
+            (f"relative size of an error that would pass{kind} in {weakest}", passing[weakest], NOTICED)]

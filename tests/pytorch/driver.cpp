@@ -6,6 +6,7 @@
 //   batches N FILE   writes the tensors of the first N steps' batches, one after the other; sequences of shorter batches end with zeros
 //   pass STEP FILE   forward and backward of a step's batch with those weights: `logits` (and `relations`), and `gradient.NAME` of the sum of losses
 //   evaluate STEP FILE  `logits` of a step's batch with those weights, as in evaluation
+//   decisions STEP FILE  decision_recorder.h's of an evaluation and a forward pass of a step's batch
 //   train N          N steps from those weights: the mean loss of each
 //   metrics N        the same: all metrics of each
 //   time N           N more steps: the milliseconds of each, data not counted
@@ -30,6 +31,7 @@
 #include "launcher/job/together.h"
 #include "launcher/train/learner.h"
 #include "recipes/registry.h"
+#include "tests/pytorch/decision_recorder.h"
 
 namespace tessera::launcher {
 namespace {
@@ -80,6 +82,7 @@ class Driver {
   void write_batches(int64_t steps, const std::string& path);
   void pass(int64_t step, const std::string& path);
   void evaluate(int64_t step, const std::string& path);
+  void decide(int64_t step, const std::string& path);
   /// All metrics of each step, or the first alone.
   std::vector<double> train(int64_t steps, bool all_metrics);
   std::vector<double> time(int64_t steps, clockid_t clock);
@@ -113,6 +116,7 @@ std::vector<double> Driver::run(const std::string& line) {
   if (command == "batches") return write_batches(number, path), std::vector<double>();
   if (command == "pass") return pass(number, path), std::vector<double>();
   if (command == "evaluate") return evaluate(number, path), std::vector<double>();
+  if (command == "decisions") return decide(number, path), std::vector<double>();
   if (command == "train" || command == "metrics") return train(number, command == "metrics");
   if (command == "time") return time(number, CLOCK_MONOTONIC);
   if (command == "cpu_time") return time(number, CLOCK_PROCESS_CPUTIME_ID);
@@ -169,6 +173,20 @@ void Driver::evaluate(int64_t step, const std::string& path) {
   nn::ForwardContext context(false, static_cast<uint64_t>(recipe().run.seed), step, 0, ops::precision_from(recipe().precision.compute));
   Metrics metrics(task->metric_names());
   write_tensors(path, {{"logits", task->evaluate(loader_->load(step, 0), context, metrics)}});
+}
+
+void Driver::decide(int64_t step, const std::string& path) {
+  const auto task = recipes::make_task(recipe());
+  const Weights weights(recipe(), task->model());
+  const data::Batch batch = loader_->load(step, 0);
+  const auto seed = static_cast<uint64_t>(recipe().run.seed);
+  Metrics metrics(task->metric_names());
+  DecisionRecorder recorder;
+  nn::ForwardContext evaluation(false, seed, step, 0, ops::precision_from(recipe().precision.compute));
+  task->evaluate(batch, evaluation, metrics);
+  nn::ForwardContext training(true, seed, step, 0, ops::precision_from(recipe().precision.compute));
+  task->train(batch, training, metrics);
+  write_tensors(path, recorder.take());
 }
 
 void Driver::start_learner() {

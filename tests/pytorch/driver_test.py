@@ -101,6 +101,17 @@ class DriverTest(unittest.TestCase):
             self.assert_near(rows(tensors["gradient.layers.0.weight"]), dweight)
             self.assert_near(rows(tensors["gradient.layers.0.bias"]), [[value] for value in dbias])
 
+    def test_decisions(self):
+        self.recipe["model"]["hidden"] = [5]
+        weights = self.tensors("weights")
+        hidden = Regression(rows(weights["layers.0.weight"]), [row[0] for row in rows(weights["layers.0.bias"])])
+        inputs, targets = self.batches(1)[0]
+        let_through = bytes(value > 0.0 for row in hidden.run(inputs, [0] * len(targets))[0] for value in row)
+        self.assertIn(0, let_through)
+        self.assertIn(1, let_through)
+        decisions = self.tensors("decisions 0")
+        self.assertEqual({name: data for name, (_, _, data) in decisions.items()}, {"decision.00000": let_through, "decision.00001": let_through})
+
     def test_training(self):
         model, expected = self.model(), []
         for batch in self.batches(5):

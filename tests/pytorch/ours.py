@@ -57,6 +57,10 @@ class Ours(DriverProcess):
     def evaluation_logits(self, step):
         return self.tensors("evaluate", step)["logits"]
 
+    def decisions(self, step):
+        """Of one step's batch, in evaluation and then in training: what decisions.py can hold."""
+        return [decision for _, decision in sorted(self.tensors("decisions", step).items())]
+
     def losses(self, steps):
         return self.ask("train", steps)
 

@@ -39,7 +39,7 @@ struct Choice {
   cpu::GroupedKernels grouped;
 };
 
-const Choice& choice();
+Choice& choice();
 
 #define TESSERA_CHOICE_OF(isa, narrow) \
   Choice { #isa, TESSERA_TABLE_OF(isa), cpu::isa::tile_kernels(), cpu::narrow::tile_kernels(), cpu::isa::winograd_kernels(), cpu::isa::depthwise_kernels(), cpu::isa::grouped_kernels() }
@@ -66,8 +66,8 @@ Choice choose() {
   return TESSERA_CHOICE_OF(baseline, baseline);
 }
 
-const Choice& choice() {
-  static const Choice instance = choose();
+Choice& choice() {
+  static Choice instance = choose();
   return instance;
 }
 
@@ -84,6 +84,11 @@ std::string processor_name() {
 const Kernels& kernels_for(Device device) {
   if (device != Device::cpu) throw Error(ErrorKind::usage, "this build has no CUDA", "device", "set device: cpu");
   return choice().kernels;
+}
+
+void replace_kernels(Device device, const Kernels& kernels) {
+  kernels_for(device);  // throws for a device that is not here
+  choice().kernels = kernels;
 }
 
 const cpu::TileKernels& cpu::tile_kernels() { return choice().tiles; }

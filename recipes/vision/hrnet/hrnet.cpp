@@ -170,7 +170,10 @@ class Hrnet final : public nn::Module {
       for (const Exchange& exchange : stage.exchanges) features = run(exchange, std::move(features), context);
     }
     h = (*increase_[0])(features[0], context);
-    for (size_t i = 1; i < features.size(); ++i) h = ops::add((*increase_[i])(features[i], context), (*downsample_[i - 1])(h, context));
+    for (size_t i = 1; i < features.size(); ++i) {
+      const Variable increased = (*increase_[i])(features[i], context);
+      h = ops::add(increased, (*downsample_[i - 1])(h, context));
+    }
     h = ops::global_average_pool2d((*final_layer_)(h, context));
     return (*classifier_)((*dropout_)(h, context), context);
   }
