@@ -87,33 +87,42 @@ def build_empty(architecture):
 
 
 class EndsOfBranches(torch.overrides.TorchFunctionMode):
-    """Notes the batch norms of a forward pass that no ReLU follows: what leaves them is added to something else."""
+    """Notes the batch norms of a forward pass that no ReLU follows: what leaves them is added to something else. And those that a depthwise convolution follows:
+    with an open gate between, the norm behind that takes their scale and shift away again, and their gradients are nothing but rounding."""
 
     def __init__(self, model):
         super().__init__()
         self.names = {id(parameter): name.rpartition(".")[0] for name, parameter in model.named_parameters()}
-        self.outputs, self.last, self.added = [], {}, set()  # outputs are kept, so that their identities stay unique
+        self.outputs, self.last, self.behind_relu, self.noted = [], {}, {}, set()  # outputs are kept, so that their identities stay unique
 
     def __torch_function__(self, function, types, arguments=(), keywords=None):
-        kind = getattr(function, "__name__", "")
+        kind, norm = getattr(function, "__name__", ""), None
         if kind in ("__iadd__", "add_"):
             if id(arguments[0]) in self.last:
-                self.added.add(self.last.pop(id(arguments[0])))
+                self.noted.add(self.last.pop(id(arguments[0])))
         elif kind in ("relu", "relu_", "relu6", "hardtanh"):
-            self.last.pop(id(arguments[0]), None)
+            norm = self.last.pop(id(arguments[0]), None)
+        elif kind == "pad":
+            norm = self.behind_relu.get(id(arguments[0]))
+        elif kind == "conv2d" and arguments[1].shape[1] == 1 and id(arguments[0]) in self.behind_relu:
+            self.noted.add(self.behind_relu[id(arguments[0])])
         out = function(*arguments, **(keywords or {}))
         if kind == "batch_norm":
             self.outputs.append(out)
             self.last[id(out)] = self.names[id(keywords["weight"])]
+        if norm:
+            self.outputs.append(out)
+            self.behind_relu[id(out)] = norm
         return out
 
     @property
     def ends(self):
-        return self.added | set(self.last.values())
+        return self.noted | set(self.last.values())
 
 
 def ends_of_branches(architecture):
-    """Names of the batch norms that end a branch, which is added to a shortcut or follows without a ReLU. A shortcut's own norm is none."""
+    """Names of the batch norms that end a branch, which is added to a shortcut or follows without a ReLU, or that lie before a depthwise convolution. A shortcut's
+    own norm is none."""
     with torch.device("meta"):
         model = architecture.build().train()
         with EndsOfBranches(model) as mode:
