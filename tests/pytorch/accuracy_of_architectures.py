@@ -5,9 +5,10 @@ A tensor passes if it is within its bound of PyTorch's, or no further from float
 batch norms of a few pixels each, f32 itself is further off than any bound.
 
 Among millions of ReLU inputs, and of windows of max-pools, rounding turns the decision of some, in one run and not in the other, and each moves all
-gradients before it by a thousandth: which run has more of them is chance. So each f32 run is compared with a float64 run that holds its decisions
-(decisions.py), and differs from it by rounding alone; every tensor is judged by the root mean square over batches. That the decisions are right is judged
-apart: a value on the other side of its edge must be near it, within a bound or twice as far as the farthest of PyTorch's f32.
+gradients before it by a thousandth: which run has more of them is chance. So runs are compared that hold the same decisions (decisions.py), and differ by
+rounding alone: ours with PyTorch's in float64 and in f32 that hold ours, PyTorch's f32 with one in float64 that holds its own. Every tensor is judged by
+the root mean square over batches. That the decisions are right is judged apart: a value on the other side of its edge must be near it, within a bound or
+twice as far as the farthest of PyTorch's f32.
 
 What is bounded besides is the size of an error that would still pass, in the tensor where it is largest. Left out of it are gradients that cancel, of
 less than a millionth of the whole; how many times larger its terms are (cancellation.py) is printed beside the tensor that is named. With open gates no
@@ -66,6 +67,8 @@ def measure(case, ours, weights):
             f64 = passes_of(models[1], weights, batch)
         with Decisions(ours.decisions(step)) as held:
             f64_of_ours = passes_of(models[1], weights, batch)
+        with Decisions(held.taken):
+            f32_of_ours = passes_of(models[0], weights, batch)
         mine = passes_of_ours(ours, step)
         assert mine.keys() == f64.keys(), mine.keys() ^ f64.keys()
         decisions = [[turned + run.turned, count + run.count, max(missed, run.missed)] for (turned, count, missed), run in zip(decisions, (held, theirs))]
@@ -77,7 +80,7 @@ def measure(case, ours, weights):
         cancelled |= {name for name, norm in norms.items() if norm < CANCELLED * whole}
         squares = [0.0] * 3
         for name in f64:
-            pairs = (mine, f64_of_ours), (f32, f64), (mine, f32)
+            pairs = (mine, f64_of_ours), (f32, f64), (mine, f32_of_ours)
             distances = [distance(run[name], reference[name]) for run, reference in pairs]
             errors.setdefault(name, Errors()).rows.append([value / scales[name] for value in distances])
             if not name.startswith("logits"):
