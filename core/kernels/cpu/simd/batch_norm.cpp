@@ -8,7 +8,7 @@
 TESSERA_ISA_BEGIN
 namespace {
 
-constexpr int64_t kPieceChannels = 512;
+constexpr int64_t kPieceChannels = kMostSummedChannels;
 static_assert(kBlockRows == kBatchNormBlockRows);
 
 /// body(first channel, count) over pieces of the channels, as many as there are threads or more.
@@ -36,7 +36,7 @@ struct DeviationSums {
       const float deviation = x[row * stride + c] - pivot[c];
       a += deviation;
       b += deviation * deviation;
-    }, [&](int64_t row, int64_t c) { __builtin_prefetch(x + row * stride + c); });
+    });
   }
 };
 
@@ -168,10 +168,6 @@ struct GradientSums {
       a += gradient;
       b += gradient * (x[at] - mean[c]);
       if constexpr (kKept) kept[at] = gradient;
-    }, [&](int64_t row, int64_t c) {
-      __builtin_prefetch(x + row * stride + c);
-      __builtin_prefetch(dy + row * stride + c);
-      if constexpr (kMask == Mask::from_result) __builtin_prefetch(y + row * stride + c);
     });
   }
 };

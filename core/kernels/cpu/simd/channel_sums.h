@@ -35,17 +35,35 @@ inline void two_sums(int64_t rows, int64_t count, double (&first)[kChannelLanes]
   }
 }
 
-/// Adds the same of rows [begin, end) of many channels, which are read through in the order in which they lie in memory; blocks begin at multiples of
-/// kBlockRows, as `begin` must. add(row, channel, a, b); ask(row, channel) asks for what add() of sixteen channels will read, a block ahead: of
-/// long rows a processor does not guess the lines of one group of channels after the other.
-template <typename Add, typename Ask>
-inline void add_sums_of_rows(int64_t begin, int64_t end, int64_t channels, double* first, double* second, Add add, Ask ask) {
-  constexpr int64_t kGuessedChannels = 64;
-  const int64_t asked = channels > kGuessedChannels ? kBlockRows : 0;
+constexpr int64_t kMostSummedChannels = 512;
+
+/// The same of one block, row after row, its sums in the first cache: of long rows a processor does not guess the lines of one group of channels after the other.
+template <typename Add>
+inline void add_long_rows(int64_t begin, int64_t end, int64_t channels, double* first, double* second, Add add) {
+  float a[kMostSummedChannels], b[kMostSummedChannels];
+  for (int64_t c = 0; c < channels; ++c) a[c] = b[c] = 0.0f;
+  for (int64_t row = begin; row < end; ++row) {
+#pragma GCC ivdep
+    for (int64_t c = 0; c < channels; ++c) add(row, c, a[c], b[c]);
+  }
+  for (int64_t c = 0; c < channels; ++c) {
+    first[c] += static_cast<double>(a[c]);
+    second[c] += static_cast<double>(b[c]);
+  }
+}
+
+/// Adds the same of rows [begin, end) of up to kMostSummedChannels, which are read through in the order in which they lie in memory; blocks begin at multiples of
+/// kBlockRows, as `begin` must. add(row, channel, a, b)
+template <typename Add>
+inline void add_sums_of_rows(int64_t begin, int64_t end, int64_t channels, double* first, double* second, Add add) {
+  constexpr int64_t kLongRow = 64;
   for (; begin < end; begin += kBlockRows) {
     const int64_t block_end = begin + kBlockRows < end ? begin + kBlockRows : end;
+    if (channels > kLongRow) {
+      add_long_rows(begin, block_end, channels, first, second, add);
+      continue;
+    }
     for (int64_t group = 0; group < channels; group += kChannelLanes) {
-      for (int64_t row = block_end; row < block_end + asked && row < end; ++row) ask(row, group);
       const auto of_group = [&](int64_t row, int64_t c, float& a, float& b) __attribute__((always_inline)) { add(row, group + c, a, b); };
       if (channels - group >= kChannelLanes) {
         add_block<true>(begin, block_end, kChannelLanes, first + group, second + group, of_group);
