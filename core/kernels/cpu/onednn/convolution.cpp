@@ -172,7 +172,7 @@ const void* packed_weight(const Plan& plan, const ConvolutionGeometry& geometry,
 /// Input channels of a slice at most: all of them, but for long chains without groups.
 int64_t channels_of_slice(const ConvolutionGeometry& g) {
   const int64_t window = g.kernel_height * g.kernel_width;
-  if (g.groups > 1 || g.in_channels * window <= kChainTerms) return g.in_channels;
+  if (g.groups > 1 || g.in_channels * window <= kChainTerms) return std::max<int64_t>(1, g.in_channels);
   return std::max(kFewestChannels, kChainTerms / window / kFewestChannels * kFewestChannels);
 }
 
