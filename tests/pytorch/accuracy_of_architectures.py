@@ -67,6 +67,7 @@ def measure(case, ours, weights):
             f64 = passes_of(models[1], weights, batch)
         with Decisions(ours.decisions(step)) as held:
             f64_of_ours = passes_of(models[1], weights, batch)
+        assert held.is_over(), "ours decides more often than PyTorch's"
         with Decisions(held.taken):
             f32_of_ours = passes_of(models[0], weights, batch)
         mine = passes_of_ours(ours, step)

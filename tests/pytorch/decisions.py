@@ -19,7 +19,7 @@ def channels_first(flat, shape):
 def places_in_plane(in_window, shape, kernel, stride=None, padding=0):
     """A place in each window, row * width + column, as a place in the plane of `shape`, as PyTorch writes it."""
     _, width, down, right, above, before = (number for pair in (kernel, stride or kernel, padding)
-                                                 for number in (pair if isinstance(pair, tuple) else (pair, pair)))
+                                            for number in (pair if isinstance(pair, tuple) else (pair, pair)))
     y = torch.arange(in_window.shape[2]).view(-1, 1) * down - above + in_window.long() // width
     x = torch.arange(in_window.shape[3]) * right - before + in_window.long() % width
     return y * shape[3] + x
@@ -51,6 +51,10 @@ class Decisions(TorchFunctionMode):
         self.taken.append(decision)
         self.count += own.numel()
         return decision
+
+    def is_over(self):
+        """Whether all held decisions were asked for."""
+        return next(self.held, None) is None
 
     def compare(self, x, turned, distances):
         """`turned`: which decisions on `x` are not the run's own; `distances` of all from their edge."""

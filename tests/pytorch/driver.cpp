@@ -87,6 +87,9 @@ class Driver {
   std::vector<double> train(int64_t steps, bool all_metrics);
   std::vector<double> time(int64_t steps, clockid_t clock);
   void start_learner();
+  nn::ForwardContext context_of(int64_t step, bool training) const {
+    return {training, static_cast<uint64_t>(recipe().run.seed), step, 0, ops::precision_from(recipe().precision.compute)};
+  }
 
   distributed::Runtime runtime_;
   Job job_;
@@ -153,11 +156,10 @@ void Driver::pass(int64_t step, const std::string& path) {
   const auto task = recipes::make_task(recipe());
   const Weights weights(recipe(), task->model());
   const data::Batch batch = loader_->load(step, 0);
-  const auto seed = static_cast<uint64_t>(recipe().run.seed);
   Metrics metrics(task->metric_names());
-  nn::ForwardContext first(true, seed, step, 0, ops::precision_from(recipe().precision.compute));
+  nn::ForwardContext first = context_of(step, true);
   std::vector<std::pair<std::string, Tensor>> results = named_outputs_of(task->model(), batch, first);
-  nn::ForwardContext context(true, seed, step, 0, ops::precision_from(recipe().precision.compute));
+  nn::ForwardContext context = context_of(step, true);
   const QuantumLoss loss = task->train(batch, context, metrics);
   autograd::Engine().backward(loss.loss_sum, weights.parameters.leaves());
   for (const nn::FlatSlot& slot : weights.parameters.slots()) {
@@ -170,7 +172,7 @@ void Driver::pass(int64_t step, const std::string& path) {
 void Driver::evaluate(int64_t step, const std::string& path) {
   const auto task = recipes::make_task(recipe());
   const Weights weights(recipe(), task->model());
-  nn::ForwardContext context(false, static_cast<uint64_t>(recipe().run.seed), step, 0, ops::precision_from(recipe().precision.compute));
+  nn::ForwardContext context = context_of(step, false);
   Metrics metrics(task->metric_names());
   write_tensors(path, {{"logits", task->evaluate(loader_->load(step, 0), context, metrics)}});
 }
@@ -179,12 +181,11 @@ void Driver::decide(int64_t step, const std::string& path) {
   const auto task = recipes::make_task(recipe());
   const Weights weights(recipe(), task->model());
   const data::Batch batch = loader_->load(step, 0);
-  const auto seed = static_cast<uint64_t>(recipe().run.seed);
   Metrics metrics(task->metric_names());
   DecisionRecorder recorder;
-  nn::ForwardContext evaluation(false, seed, step, 0, ops::precision_from(recipe().precision.compute));
+  nn::ForwardContext evaluation = context_of(step, false);
   task->evaluate(batch, evaluation, metrics);
-  nn::ForwardContext training(true, seed, step, 0, ops::precision_from(recipe().precision.compute));
+  nn::ForwardContext training = context_of(step, true);
   task->train(batch, training, metrics);
   write_tensors(path, recorder.take());
 }

@@ -4,6 +4,7 @@
 // larger than one (gradient of the input), and in gradients of small weights. On AVX-512 (Zen 4, batches of 8 and 128) the same holds but for groups.
 #include <algorithm>
 
+#include "core/kernels/cpu/convolution.h"
 #include "core/kernels/cpu/direct/depthwise.h"
 #include "core/kernels/cpu/direct/direct.h"
 #include "core/kernels/cpu/direct/grouped.h"
@@ -40,11 +41,10 @@ bool prefers_winograd(const ConvolutionGeometry& g) {
 /// in another order, made anew after every update: that tells where a weight has more numbers than a plane of results; and it cuts long chains of terms.
 bool prefers_product(const ConvolutionGeometry& g, Direction direction) {
   if (!pointwise::fits(g) || g.in_channels < 16 || g.out_channels < 16) return false;
-  constexpr int64_t kLongChain = 640;
   const bool single = g.stride_height == 1 && g.stride_width == 1, heavy = g.in_channels >= 256 && g.out_channels >= 256;
   switch (direction) {
-    case Direction::forward: return single && (heavy || g.in_channels > kLongChain);
-    case Direction::backward_data: return single && g.in_channels > 32 && (heavy || g.in_channels >= g.out_channels || g.out_channels > kLongChain);
+    case Direction::forward: return single && (heavy || g.in_channels > kLongestChain);
+    case Direction::backward_data: return single && g.in_channels > 32 && (heavy || g.in_channels >= g.out_channels || g.out_channels > kLongestChain);
     case Direction::backward_weight: return true;
   }
   return false;

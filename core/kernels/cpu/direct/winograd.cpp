@@ -22,7 +22,7 @@ struct Problem {
 
 constexpr int64_t kFewTiles = 16, kManyTiles = 48;  // of a strip
 constexpr int64_t kNearWeight = 8192;               // pairs of channels whose points stay in the second cache beside all else
-constexpr int64_t kBlockPanels = 4;                 // of one chain of f32 terms: with more results stray from their sums as twice as long chains do elsewhere
+constexpr int64_t kBlockPanels = 4;                 // of terms of one f32 chain: the transforms magnify its error, so that it is shorter than elsewhere
 
 /// Rows of the blocks that hold so many tiles, with as few rows as possible too many; a block of less than half of the largest would add in two chains.
 int64_t rows_of_block(const TileKernels& kernels, int64_t tiles) {

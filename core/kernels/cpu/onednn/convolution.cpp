@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "core/base/lru_cache.h"
+#include "core/kernels/cpu/convolution.h"
 #include "core/kernels/cpu/direct/tile.h"
 #include "core/kernels/cpu/onednn/engine.h"
 #include "core/kernels/cpu/onednn/onednn.h"
@@ -17,8 +18,7 @@ using dnnl::memory;
 using Tag = memory::format_tag;
 
 constexpr size_t kCachedPlans = 512;
-constexpr size_t kPackedLayouts = 40;
-constexpr int64_t kChainTerms = 640;     // of an f32 sum
+constexpr size_t kPackedLayouts = 40;    // of a weight: a slice has its own
 constexpr int64_t kFewestChannels = 16;  // of a slice
 
 /// What one primitive of a forward pass does: all of it, or a slice of the input channels.
@@ -87,7 +87,7 @@ struct Descriptors {
   }
 
   memory::desc x, y, weight, plain_weight, bias;
-  memory::desc slice;  ///< x where it lies; zero where that is all of it
+  memory::desc slice;  ///< x where it lies between other channels; zero where there are none
   memory::dims strides, dilation, padding_before, padding_after;
   dnnl::primitive_attr attributes;
 };
@@ -97,13 +97,13 @@ struct Plan {
   dnnl::primitive primitive;
   memory::desc x, y, weight, plain_weight, bias, scratchpad;
   std::optional<dnnl::reorder> reorder;  ///< none where the layouts are the same
-  memory::desc slice;
-  std::optional<dnnl::reorder> cut;  ///< the slice out of all channels; none where those are one
+  memory::desc slice;                ///< x where it lies between other channels
+  std::optional<dnnl::reorder> cut;  ///< the slice to x; none where there are no others
 };
 
 template <typename PrimitiveDesc>
 Plan make_plan(const PrimitiveDesc& desc, const Descriptors& descriptors, const memory::desc& weight, bool pack) {
-  Plan plan{dnnl::primitive(desc), descriptors.x, descriptors.y, weight, descriptors.plain_weight, descriptors.bias, desc.scratchpad_desc(), {}, descriptors.slice, {}};
+  Plan plan{dnnl::primitive(desc), descriptors.x, descriptors.y, weight, descriptors.plain_weight, descriptors.bias, desc.scratchpad_desc(), {}, {}, {}};
   if (weight != descriptors.plain_weight) {
     const memory::desc& from = pack ? descriptors.plain_weight : weight;
     const memory::desc& to = pack ? weight : descriptors.plain_weight;
@@ -120,7 +120,9 @@ Plan& forward_plan(const Forward& what) {
     const Descriptors descriptors(what);
     const auto desc = descriptors.forward();
     Plan plan = make_plan(desc, descriptors, desc.weights_desc(), true);
-    if (what.all_inputs != what.geometry.in_channels) plan.cut = dnnl::reorder(dnnl::reorder::primitive_desc(engine(), plan.slice, engine(), plan.x));
+    if (what.all_inputs == what.geometry.in_channels) return plan;
+    plan.slice = descriptors.slice;
+    plan.cut = dnnl::reorder(dnnl::reorder::primitive_desc(engine(), plan.slice, engine(), plan.x));
     return plan;
   });
 }
@@ -172,8 +174,8 @@ const void* packed_weight(const Plan& plan, const ConvolutionGeometry& geometry,
 /// Input channels of a slice at most: all of them, but for long chains without groups.
 int64_t channels_of_slice(const ConvolutionGeometry& g) {
   const int64_t window = g.kernel_height * g.kernel_width;
-  if (g.groups > 1 || g.in_channels * window <= kChainTerms) return std::max<int64_t>(1, g.in_channels);
-  return std::max(kFewestChannels, kChainTerms / window / kFewestChannels * kFewestChannels);
+  if (g.groups > 1 || g.in_channels * window <= kLongestChain) return std::max<int64_t>(1, g.in_channels);
+  return std::max(kFewestChannels, kLongestChain / window / kFewestChannels * kFewestChannels);
 }
 
 void run_forward(const ConvolutionForward& args, const Forward& what, int64_t first_channel) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Sums over rows, of sixteen channels at a time, which stay in registers while a block of rows goes by.
+// Sums over rows, of sixteen channels at a time, which stay in registers while a block of rows goes by, or of all channels of long rows.
 #pragma once
 
 #include <cstdint>
@@ -12,15 +12,17 @@ namespace {
 constexpr int64_t kChannelLanes = 16;
 constexpr int64_t kBlockRows = 16;  // few, so that gradients of batch norm stay as near to f64 as PyTorch's
 
-/// Adds the sums of two quantities of each channel over one block of rows, in f32, to f64 ones. add(row, lane, a, b)
-template <bool kFull, typename Add>
+/// Adds the sums of two quantities of each of `count` channels over one block of rows, in f32, to f64 ones; kFull: of kMost. Row after row, the sums in registers,
+/// or of many channels in the first cache. add(row, channel, a, b)
+template <int64_t kMost, bool kFull, typename Add>
 inline void add_block(int64_t begin, int64_t end, int64_t count, double* first, double* second, Add add) {
-  float a[kChannelLanes] = {}, b[kChannelLanes] = {};
+  float a[kMost], b[kMost];
+  for (int64_t c = 0; c < (kFull ? kMost : count); ++c) a[c] = b[c] = 0.0f;
   for (int64_t row = begin; row < end; ++row) {
 #pragma GCC ivdep
-    for (int64_t c = 0; c < (kFull ? kChannelLanes : count); ++c) add(row, c, a[c], b[c]);
+    for (int64_t c = 0; c < (kFull ? kMost : count); ++c) add(row, c, a[c], b[c]);
   }
-  for (int64_t c = 0; c < (kFull ? kChannelLanes : count); ++c) {
+  for (int64_t c = 0; c < (kFull ? kMost : count); ++c) {
     first[c] += static_cast<double>(a[c]);
     second[c] += static_cast<double>(b[c]);
   }
@@ -31,44 +33,30 @@ template <bool kFull, typename Add>
 inline void two_sums(int64_t rows, int64_t count, double (&first)[kChannelLanes], double (&second)[kChannelLanes], Add add) {
   for (int64_t c = 0; c < kChannelLanes; ++c) first[c] = second[c] = 0.0;
   for (int64_t begin = 0; begin < rows; begin += kBlockRows) {
-    add_block<kFull>(begin, begin + kBlockRows < rows ? begin + kBlockRows : rows, count, first, second, add);
+    add_block<kChannelLanes, kFull>(begin, begin + kBlockRows < rows ? begin + kBlockRows : rows, count, first, second, add);
   }
 }
 
 constexpr int64_t kMostSummedChannels = 512;
 
-/// The same of one block, row after row, its sums in the first cache: of long rows a processor does not guess the lines of one group of channels after the other.
-template <typename Add>
-inline void add_long_rows(int64_t begin, int64_t end, int64_t channels, double* first, double* second, Add add) {
-  float a[kMostSummedChannels], b[kMostSummedChannels];
-  for (int64_t c = 0; c < channels; ++c) a[c] = b[c] = 0.0f;
-  for (int64_t row = begin; row < end; ++row) {
-#pragma GCC ivdep
-    for (int64_t c = 0; c < channels; ++c) add(row, c, a[c], b[c]);
-  }
-  for (int64_t c = 0; c < channels; ++c) {
-    first[c] += static_cast<double>(a[c]);
-    second[c] += static_cast<double>(b[c]);
-  }
-}
-
 /// Adds the same of rows [begin, end) of up to kMostSummedChannels, which are read through in the order in which they lie in memory; blocks begin at multiples of
-/// kBlockRows, as `begin` must. add(row, channel, a, b)
+/// kBlockRows, as `begin` must. Of long rows all channels at a time: a processor does not guess the lines of one group of channels after the other.
+/// add(row, channel, a, b)
 template <typename Add>
 inline void add_sums_of_rows(int64_t begin, int64_t end, int64_t channels, double* first, double* second, Add add) {
   constexpr int64_t kLongRow = 64;
   for (; begin < end; begin += kBlockRows) {
     const int64_t block_end = begin + kBlockRows < end ? begin + kBlockRows : end;
     if (channels > kLongRow) {
-      add_long_rows(begin, block_end, channels, first, second, add);
+      add_block<kMostSummedChannels, false>(begin, block_end, channels, first, second, add);
       continue;
     }
     for (int64_t group = 0; group < channels; group += kChannelLanes) {
       const auto of_group = [&](int64_t row, int64_t c, float& a, float& b) __attribute__((always_inline)) { add(row, group + c, a, b); };
       if (channels - group >= kChannelLanes) {
-        add_block<true>(begin, block_end, kChannelLanes, first + group, second + group, of_group);
+        add_block<kChannelLanes, true>(begin, block_end, kChannelLanes, first + group, second + group, of_group);
       } else {
-        add_block<false>(begin, block_end, channels - group, first + group, second + group, of_group);
+        add_block<kChannelLanes, false>(begin, block_end, channels - group, first + group, second + group, of_group);
       }
     }
   }
