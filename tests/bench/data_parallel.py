@@ -14,7 +14,6 @@ random images, gpt a GPT of 10 million parameters on random letters, with quanta
 """
 import argparse
 import base64
-import itertools
 import json
 import os
 import pathlib
@@ -137,9 +136,9 @@ class Turns:
     """Runs that go on for some seconds and are stopped for those of others: the machine's own unrest, which lasts longer, then meets both alike."""
 
     def __init__(self, runs):
-        self.runs, self.active_s = runs, 0.0
-        self.logs = [None for _ in runs]  # open for reading; what is read is read once: looking must not take time from the runs
-        self.seen = [[] for _ in runs]  # active seconds at which each step of a run was over
+        self.runs = runs
+        self.logs = [None for _ in runs]  # open for reading
+        self.step_times = [[] for _ in runs]  # seconds, of whole turns
 
     def signal(self, number):
         for run in self.runs:
@@ -147,37 +146,33 @@ class Turns:
                 for rank in pathlib.Path(f"/proc/{run.process.pid}/task/{run.process.pid}/children").read_text().split():
                     os.kill(int(rank), number)
 
-    def look(self):
-        for index, (run, seen) in enumerate(zip(self.runs, self.seen)):
-            path = pathlib.Path(run.folder, "metrics.jsonl")
-            if self.logs[index] is None and path.exists():
-                self.logs[index] = path.open()
-            if self.logs[index] is not None:
-                seen += [self.active_s] * self.logs[index].read().count('"kind":"train"')
+    def new_steps(self, index):
+        """Seconds of the steps that a run has logged since the last call."""
+        path = pathlib.Path(self.runs[index].folder, "metrics.jsonl")
+        if self.logs[index] is None and path.exists():
+            self.logs[index] = path.open()
+        lines = [json.loads(line) for line in self.logs[index] or ()]
+        return [line["step_ms"] / 1e3 for line in lines if line["kind"] == "train"]
 
     def go_on(self, seconds):
-        began, before = time.monotonic(), self.active_s
+        """Sleeps meanwhile, as looking would take time from the runs."""
         self.signal(signal.SIGCONT)
-        while self.active_s < before + seconds:
-            time.sleep(0.005)
-            self.active_s = before + time.monotonic() - began
-            self.look()
+        time.sleep(seconds)
         self.signal(signal.SIGSTOP)
+        for index, times in enumerate(self.step_times):
+            times += self.new_steps(index)[1:]  # the first one stood still in between
 
     def __enter__(self):
         """Through the first step, which runs twice."""
-        while not all(len(seen) > 1 for seen in self.seen):
+        waiting = set(range(len(self.runs)))
+        while waiting:
             if any(run.process.poll() is not None for run in self.runs):
                 self.__exit__()
                 raise SystemExit("a run ended too early")
             time.sleep(0.02)
-            self.look()
+            waiting -= {index for index in waiting if self.new_steps(index)}
         self.signal(signal.SIGSTOP)
         return self
-
-    def step_times(self, since_s):
-        """Of each run since then, in active seconds."""
-        return [[after - before for before, after in itertools.pairwise(at for at in seen if at >= since_s)] for seen in self.seen]
 
     def __exit__(self, *_):
         self.signal(signal.SIGKILL)
@@ -210,12 +205,14 @@ def weak(model, rounds, turn_s):
     # Lone runs are bound like the ranks, which mpirun binds.
     with Turns([started(1, ("taskset", "-c", str(core))) for core in (0, 1)]) as alone, Turns([started(2, (), "core")]) as together:
         for number in range(rounds):
-            since = alone.active_s, together.active_s
+            alone.step_times, together.step_times = [[], []], [[]]
             for _ in range(TURNS):
                 alone.go_on(turn_s)
                 together.go_on(turn_s)
-            alone_times = alone.step_times(since[0])
-            lone, both = samples * steps_per_s(alone_times), 2 * samples * steps_per_s(together.step_times(since[1]))
+            alone_times = alone.step_times
+            if not all(alone_times + together.step_times):
+                raise SystemExit(f"no whole step in turns of {turn_s} s: give --turn several times a step's length")
+            lone, both = samples * steps_per_s(alone_times), 2 * samples * steps_per_s(together.step_times)
             ratios.append(both / lone)
             bounds.append(in_step(alone_times))
             print(f"  round {number + 1}: 2 runs alone {lone:.1f} samples/s, in step {bounds[-1] * lone:.1f}, 2 ranks {both:.1f} samples/s, "
@@ -238,7 +235,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--quantum", type=int, default=32, metavar="SAMPLES", help="of the networks (default 32)")
     parser.add_argument("--quanta", type=int, default=1, help="of weak, a rank and step (default 1)")
-    parser.add_argument("--turn", type=float, default=3.0, metavar="S", help="of weak: seconds of a turn, longer than a step (default 3)")
+    parser.add_argument("--turn", type=float, default=3.0, metavar="S", help="of weak: seconds of a turn, several steps long (default 3)")
     parser.add_argument("--steps", type=int, help="of a run, not of weak (default: 4 of mlp, 60 of resnet20, 6 of resnet50, 8 of gpt)")
     arguments = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # an exception: the runs end with it, those that are stopped, too
