@@ -6,9 +6,10 @@ batch norms of a few pixels each, f32 itself is further off than any bound.
 
 Among millions of ReLU inputs, and of windows of max-pools, rounding turns the decision of some, in one run and not in the other, and each moves all
 gradients before it by a thousandth: which run has more of them is chance. So runs are compared that hold the same decisions (decisions.py), and differ by
-rounding alone: ours with PyTorch's in float64 and in f32 that hold ours, PyTorch's f32 with one in float64 that holds its own. Every tensor is judged by
-the root mean square over batches. That the decisions are right is judged apart: a value on the other side of its edge must be near it, within a bound or
-twice as far as the farthest of PyTorch's f32.
+rounding alone: ours with PyTorch's in float64 and in f32 that hold ours, PyTorch's f32 with one in float64 that holds its own. A tensor of all batches
+together is one vector, whose norm is meant: where a gradient happens to be a sixteenth of what it is in other batches, rounding of its terms is sixteen
+times as much of it, and which of two f32 runs that hits harder is chance. That the decisions are right is judged apart: a value on the other side of its
+edge must be near it, within a bound or twice as far as the farthest of PyTorch's f32.
 
 What is bounded besides is the size of an error that would still pass, in the tensor where it is largest. Left out of it are gradients that cancel, of
 less than a millionth of the whole; how many times larger its terms are (cancellation.py) is printed beside the tensor that is named. With open gates no
@@ -17,7 +18,7 @@ ReLU behind a batch norm is near a decision: two kinds of weights, on which diff
 import contextlib
 
 import torch
-from accuracy import GRADIENT_BOUND, LOGITS_BOUND, RATIO_BOUND, Errors
+from accuracy import GRADIENT_BOUND, LOGITS_BOUND, RATIO_BOUND
 from cancellation import Terms
 from decisions import Decisions
 from models import architectures
@@ -26,9 +27,8 @@ PASSES = 5
 # Of the whole gradient's norm; what is smaller is zero but for rounding (a bias before a batch norm), and is measured by the whole.
 NEGLIGIBLE = 1e-10
 CANCELLED = 1e-6  # likewise: what is smaller is a sum whose terms cancel, of which f32 has a few bits
-WHOLE = "whole gradient"
 MISSED = 1e-4  # of a tensor's root mean square
-NOTICED = 3e-3  # of an error, relative to its tensor, in every batch: a wrong formula is further off
+NOTICED = 3e-3  # of an error, relative to its tensor: a wrong formula is further off
 
 
 def passes_of(model, weights, batch):
@@ -56,9 +56,9 @@ def distance(tensor, reference):
 
 
 def measure(case, ours, weights):
-    """({tensor: Errors}, ([turned, of how many, how far from their edges] of ours, of PyTorch's f32), the tensors that cancel, {gradient: how many times larger its
-    terms are})."""
-    errors, cancelled, decisions, models = {}, set(), [[0, 0, 0.0], [0, 0, 0.0]], [case.build_empty().to(dtype) for dtype in (torch.float32, torch.float64)]
+    """({tensor: squared norms over all batches, of our distance from float64, of PyTorch's, of ours from PyTorch's, of the tensor}, ([turned, of how many, how far
+    from their edges] of ours, of PyTorch's f32), {gradient: how many times larger its terms are in the first batch})."""
+    squares, decisions, models = {}, [[0, 0, 0.0], [0, 0, 0.0]], [case.build_empty().to(dtype) for dtype in (torch.float32, torch.float64)]
     terms = Terms(models[1])
     for step, batch in enumerate(ours.batches(PASSES)):
         with Decisions() as taken:
@@ -73,21 +73,25 @@ def measure(case, ours, weights):
         mine = passes_of_ours(ours, step)
         assert mine.keys() == f64.keys(), mine.keys() ^ f64.keys()
         decisions = [[turned + run.turned, count + run.count, max(missed, run.missed)] for (turned, count, missed), run in zip(decisions, (held, theirs))]
-        norms = {name: float(torch.linalg.vector_norm(tensor)) for name, tensor in f64.items()}
-        whole = sum(norm**2 for name, norm in norms.items() if not name.startswith("logits"))**0.5
-        scales = {name: norm if norm > NEGLIGIBLE * whole else whole for name, norm in norms.items()}
-        if step == 0:
-            amplified = {name: norm / scales[name] for name, norm in terms.norms.items()}
-        cancelled |= {name for name, norm in norms.items() if norm < CANCELLED * whole}
-        squares = [0.0] * 3
-        for name in f64:
+        for name, tensor in f64.items():
             pairs = (mine, f64_of_ours), (f32, f64), (mine, f32_of_ours)
-            distances = [distance(run[name], reference[name]) for run, reference in pairs]
-            errors.setdefault(name, Errors()).rows.append([value / scales[name] for value in distances])
-            if not name.startswith("logits"):
-                squares = [square + value**2 for square, value in zip(squares, distances)]
-        errors.setdefault(WHOLE, Errors()).rows.append([square**0.5 / whole for square in squares])
-    return errors, decisions, cancelled, amplified
+            norms = [*(distance(run[name], reference[name]) for run, reference in pairs), float(torch.linalg.vector_norm(tensor))]
+            squares[name] = [square + norm**2 for square, norm in zip(squares.get(name, [0.0] * 4), norms)]
+        if step == 0:
+            amplified = {name: norm / (squares[name][-1]**0.5 or 1.0) for name, norm in terms.norms.items()}
+    return squares, decisions, amplified
+
+
+def relative(squares):
+    """({tensor: our distance from float64, PyTorch's, ours from PyTorch's, each relative to the tensor}, the same of the whole gradient, the tensors that cancel)."""
+    *whole, whole_norm = [sum(column) for column in zip(*(row for name, row in squares.items() if not name.startswith("logits")))]
+    distances, cancelled = {}, set()
+    for name, (*row, norm) in squares.items():
+        scale = norm if norm > NEGLIGIBLE**2 * whole_norm else whole_norm
+        distances[name] = [(square / scale)**0.5 for square in row]
+        if norm < CANCELLED**2 * whole_norm:
+            cancelled.add(name)
+    return distances, [(square / whole_norm)**0.5 for square in whole], cancelled
 
 
 def share_of_bound(distances, bound):
@@ -117,10 +121,11 @@ def check_files(ours, weights, file):
 
 def compare(case, ours, weights, file, open_gates):
     """Prints what is worst; returns the acceptance lines as (text, value, bound)."""
-    errors, decisions, cancelled, amplified = measure(case, ours, check_files(ours, weights, file))
-    whole, kind = errors.pop(WHOLE).rms(), " with open gates" if open_gates else ""
-    print(f"{case.name}{kind}: whole gradient, root mean square over {PASSES} batches: ours-f64 {whole[0]:.1e}, torch-f64 {whole[1]:.1e}")
-    tensors = {name: (error.rms(), LOGITS_BOUND if name.startswith("logits") else GRADIENT_BOUND) for name, error in errors.items()}
+    squares, decisions, amplified = measure(case, ours, check_files(ours, weights, file))
+    distances, whole, cancelled = relative(squares)
+    kind = " with open gates" if open_gates else ""
+    print(f"{case.name}{kind}: whole gradient of {PASSES} batches: ours-f64 {whole[0]:.1e}, torch-f64 {whole[1]:.1e}")
+    tensors = {name: (row, LOGITS_BOUND if name.startswith("logits") else GRADIENT_BOUND) for name, row in distances.items()}
     passing = {name: passing_error(*tensor) for name, tensor in tensors.items() if name not in cancelled}
     weakest = max(passing, key=passing.get)
     (turned, count, missed), (turned_by_torch, _, missed_by_torch) = decisions
