@@ -14,6 +14,13 @@ import torchvision.models as tv
 from make_golden import formula
 
 
+OPEN_SCALE = (0.375, 0.125)  # of batch norms, centre and spread, with which ReLUs behind them stay open
+# ReLU6 closes on either side, and behind depthwise convolutions single pixels lie 13 deviations from the mean. A few gates that close would be all that the
+# gradient of a norm's bias before a 1x1 convolution and a norm consists of: an f32 run's error in it would be that of these pixels, and so chance. Smaller
+# than open gates need it is not: the smaller it is, the more of its digits f32 spends on the mean.
+OPEN_SCALE_OF_RELU6 = (0.1875, 0.015625)
+
+
 @dataclasses.dataclass
 class Architecture:
     name: str
@@ -22,6 +29,7 @@ class Architecture:
     golden_pixels: int = 0      # side of the images in the golden test's pass; 0: none, for models that take too much memory
     pixels: int = 96            # the same in scripts/compare_pytorch
     samples: int = 4
+    open_scale: tuple = OPEN_SCALE  # the same
 
 
 def without_dropout(kind, **keys):
@@ -62,11 +70,13 @@ ARCHITECTURES = [
     Architecture("squeezenet1_0", without_dropout("squeezenet", version="1.0"), lambda: tv.squeezenet1_0(dropout=0.0), golden_pixels=64),
     Architecture("squeezenet1_1", without_dropout("squeezenet", version="1.1"), lambda: tv.squeezenet1_1(dropout=0.0), golden_pixels=64),
     Architecture("hrnet_w18", {"kind": "hrnet", "width": 18}, lambda: timm.create_model("hrnet_w18"), golden_pixels=64, pixels=128),
-    Architecture("mobilenet_v1", mobilenet_v1_block(), lambda: timm.create_model("mobilenetv1_100"), golden_pixels=64),
+    Architecture("mobilenet_v1", mobilenet_v1_block(), lambda: timm.create_model("mobilenetv1_100"), golden_pixels=64,
+                 open_scale=OPEN_SCALE_OF_RELU6),
     Architecture("mobilenet_v1_025_same", mobilenet_v1_block(width=0.25, padding="same", batch_norm_epsilon=1e-3), lambda: tensorflow_mobilenet_v1(0.25),
-                 golden_pixels=71),
-    Architecture("mobilenet_v2", without_dropout("mobilenet_v2"), lambda: tv.mobilenet_v2(dropout=0.0), golden_pixels=64),
-    Architecture("mobilenet_v2_075", without_dropout("mobilenet_v2", width=0.75), lambda: tv.mobilenet_v2(width_mult=0.75, dropout=0.0)),
+                 golden_pixels=71, open_scale=OPEN_SCALE_OF_RELU6),
+    Architecture("mobilenet_v2", without_dropout("mobilenet_v2"), lambda: tv.mobilenet_v2(dropout=0.0), golden_pixels=64, open_scale=OPEN_SCALE_OF_RELU6),
+    Architecture("mobilenet_v2_075", without_dropout("mobilenet_v2", width=0.75), lambda: tv.mobilenet_v2(width_mult=0.75, dropout=0.0),
+                 open_scale=OPEN_SCALE_OF_RELU6),
 ]
 
 
@@ -130,25 +140,28 @@ def ends_of_branches(architecture):
     return {name for name in mode.ends if not re.search(r"downsample|skip", name)}
 
 
-def formula_weight(name, shape, norm, open_gates, end):
+def formula_weight(name, shape, norm, open_scale, end):
     """Of order one through any number of layers; `norm`: of a batch norm; `end`: of one at the end of a branch, which leaves open what it is added to."""
     if name.endswith("running_var"):
         return 1.0 + formula(name, shape, 0.5)
     if norm and name.endswith("weight"):
-        return formula(name, shape, 0.03125) + 0.09375 if end else (0.375 if open_gates else 1.0) + formula(name, shape, 0.125)
+        if end:
+            return 0.09375 + formula(name, shape, 0.03125)
+        centre, spread = open_scale or (1.0, 0.125)
+        return centre + formula(name, shape, spread)
     if norm and name.endswith("bias"):
-        return (3.0 if open_gates and not end else 0.0) + formula(name, shape, 0.125)
+        return (3.0 if open_scale and not end else 0.0) + formula(name, shape, 0.125)
     return formula(name, shape, math.sqrt(6.0 / math.prod(shape[1:])) if len(shape) > 1 else 0.125)
 
 
-def formula_weights(model, open_gates=False, ends=()):
-    """Open gates: what leaves a batch norm lies between 0 and 6, so that no ReLU behind one is near a decision, which rounding could turn. (fill_by_formula() of
-    architectures_test.cpp.) `ends` (ends_of_branches()): the norms whose results lie around 0 then. Otherwise sums over many branches, HRNet's above all, have a mean
-    fifty times their deviation, of which f32 knows too little."""
+def formula_weights(model, open_scale=None, ends=()):
+    """With an `open_scale` gates are open: what leaves a batch norm lies between 0 and 6, so that no ReLU behind one is near a decision, which rounding could
+    turn. (fill_by_formula() of architectures_test.cpp.) `ends` (ends_of_branches()): the norms whose results lie around 0 then. Otherwise sums over many
+    branches, HRNet's above all, have a mean fifty times their deviation, of which f32 knows too little."""
     state = state_of(model)
     def weight(name, shape):
         layer = name.rpartition(".")[0]
-        return formula_weight(name, shape, layer + ".running_mean" in state, open_gates, layer in ends)
+        return formula_weight(name, shape, layer + ".running_mean" in state, open_scale, layer in ends)
     return {name: weight(name, tuple(tensor.shape)) for name, tensor in state.items()}
 
 

@@ -57,7 +57,7 @@ def case_of(architecture):
     if architecture.golden_pixels == 0:
         return case
     model = architectures.build_empty(architecture)
-    weights = architectures.formula_weights(model, open_gates=True)
+    weights = architectures.formula_weights(model, architectures.OPEN_SCALE)
     f32, f64 = (vectors(model, weights, architecture.golden_pixels, dtype) for dtype in (torch.float32, torch.float64))
     return case | {"samples": SAMPLES, "pixels": architecture.golden_pixels} | {what: summary(f64[what], f32[what]) for what in f64}
 

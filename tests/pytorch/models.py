@@ -118,7 +118,9 @@ class ArchitectureCase:
         return architectures.build_empty(self.architecture)
 
     def weights(self, open_gates):
-        return architectures.formula_weights(self.build_empty(), open_gates, architectures.ends_of_branches(self.architecture) if open_gates else ())
+        if not open_gates:
+            return architectures.formula_weights(self.build_empty())
+        return architectures.formula_weights(self.build_empty(), self.architecture.open_scale, architectures.ends_of_branches(self.architecture))
 
     @property
     def has_norms(self):

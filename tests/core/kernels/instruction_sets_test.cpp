@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// The kernels of every instruction set that this processor has give the same bits as those of the baseline.
+// The kernels of every instruction set that this processor has give the same bits as those of the baseline, or, where they fuse multiplications with additions,
+// the same as each other.
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <cstring>
+#include <vector>
 
 #include "tests/core/kernels/instruction_sets.h"
 #include "tests/core/ops/support.h"
@@ -72,6 +74,21 @@ void run_depthwise(const InstructionSet& tables, const float* x, const float* we
   tables.depthwise.sum({3, kColumns, {rows[0], rows[1], rows[2]}, {weight, weight + kColumns, weight + 2 * kColumns}, nullptr, add(out, kColumns)});
 }
 
+/// Both passes, with ReLU6.
+void run_batch_norm(const InstructionSet& tables, int64_t rows, int64_t channels, const float* x, const float* dy, const float* weight, std::vector<Tensor>& out) {
+  const NormalisationKernels& norm = tables.normalisation;
+  std::vector<double> sums(static_cast<size_t>(2 * channels)), gradient_sums(sums.size());
+  norm.batch_norm_sums({0, rows, channels, x, sums.data()});
+  float *y = add(out, rows * channels), *mean = add(out, channels), *inverse = add(out, channels), *dweight = add(out, channels), *dbias = add(out, channels);
+  norm.batch_norm_forward({rows, channels, 1e-5f, 6.0f, x, weight, weight, nullptr, sums.data(), y, mean, inverse, add(out, channels)});
+  norm.batch_norm_gradient_sums({0, rows, channels, 6.0f, x, nullptr, dy, weight, weight, mean, inverse, nullptr, gradient_sums.data()});
+  for (int64_t c = 0; c < channels; ++c) {
+    dbias[c] = static_cast<float>(gradient_sums[static_cast<size_t>(c)]);
+    dweight[c] = static_cast<float>(gradient_sums[static_cast<size_t>(channels + c)]) * inverse[c];
+  }
+  norm.batch_norm_input_gradient({rows, rows, channels, 6.0f, x, dy, weight, weight, mean, inverse, dweight, dbias, nullptr, 0, add(out, rows * channels)});
+}
+
 void run_row_norms(const InstructionSet& tables, const float* x, const float* dy, const float* weight, std::vector<Tensor>& out) {
   constexpr int64_t kElements = kRows * kColumns;
   for (const float* residual : {static_cast<const float*>(nullptr), dy}) {
@@ -127,7 +144,6 @@ std::vector<Tensor> run(const InstructionSet& tables) {
   run_gates(tables, px, pdy, out);
   run_reductions(tables, px, out);
   run_resampling(tables, px, out);
-  run_depthwise(tables, px, pdy, out);
   std::vector<int64_t> targets(kRows, 5);
   const CrossEntropyTargets arguments{targets.data(), -1, 0.1f, nullptr};
   float* probabilities = add(out, kElements);
@@ -136,17 +152,41 @@ std::vector<Tensor> run(const InstructionSet& tables) {
   return out;
 }
 
-void expect_baseline(const std::string& name) {
+/// What rounds a product and a sum once where the processor can.
+std::vector<Tensor> run_fused(const InstructionSet& tables) {
+  const Tensor x = random_tensor({kRows * kColumns}, 1), dy = random_tensor({kRows * kColumns}, 2), weight = random_tensor({kColumns * 4}, 3);
+  std::vector<Tensor> out;
+  run_depthwise(tables, x.data<float>(), dy.data<float>(), out);
+  run_batch_norm(tables, kRows, kColumns, x.data<float>(), dy.data<float>(), weight.data<float>(), out);
+  run_batch_norm(tables, 17, 150, x.data<float>(), dy.data<float>(), weight.data<float>(), out);  // a long row
+  return out;
+}
+
+/// Nothing where this processor has no such set.
+std::vector<Tensor> results(const std::string& name, std::vector<Tensor> run(const InstructionSet&)) {
   const std::vector<InstructionSet> sets = instruction_sets();
   const auto set = std::ranges::find(sets, name, &InstructionSet::name);
-  if (set == sets.end()) GTEST_SKIP() << "no " << name << " here";
-  const std::vector<Tensor> want = run(sets.front()), got = run(*set);
+  return set == sets.end() ? std::vector<Tensor>() : run(*set);
+}
+
+void expect_same(const std::vector<Tensor>& want, const std::vector<Tensor>& got) {
+  if (got.empty()) GTEST_SKIP() << "this processor has none";
   for (size_t i = 0; i < want.size(); ++i) EXPECT_EQ(std::memcmp(want[i].bytes(), got[i].bytes(), want[i].size_bytes()), 0) << "result " << i;
 }
 
-TEST(InstructionSets, Avx2GivesTheBitsOfTheBaseline) { expect_baseline("avx2"); }
+TEST(InstructionSets, Avx2GivesTheBitsOfTheBaseline) { expect_same(results("baseline", run), results("avx2", run)); }
 
-TEST(InstructionSets, Avx512GivesTheBitsOfTheBaseline) { expect_baseline("avx512"); }
+TEST(InstructionSets, Avx512GivesTheBitsOfTheBaseline) { expect_same(results("baseline", run), results("avx512", run)); }
+
+TEST(InstructionSets, Avx512GivesTheBitsOfAvx2WhereBothFuse) { expect_same(results("avx2", run_fused), results("avx512", run_fused)); }
+
+TEST(InstructionSets, FusedResultsAreNearTheBaselines) {
+  const std::vector<Tensor> want = results("baseline", run_fused), got = results("avx2", run_fused);
+  if (got.empty()) GTEST_SKIP() << "this processor has none";
+  for (size_t i = 0; i < want.size(); ++i) {
+    for (int64_t k = 0; k < want[i].elements(); ++k) EXPECT_NEAR(want[i].data<float>()[k], got[i].data<float>()[k], 1e-5f) << "result " << i;
+  }
+}
 
 }  // namespace
 }  // namespace tessera::test

@@ -3,6 +3,7 @@
 
 #include "core/kernels/cpu/simd/channel_sums.h"
 #include "core/kernels/cpu/simd/parallel.h"
+#include "core/kernels/cpu/simd/vector.h"
 #include "core/kernels/normalisation.h"
 
 TESSERA_ISA_BEGIN
@@ -35,7 +36,7 @@ struct DeviationSums {
     add_sums_of_rows(args.begin, args.end, count, sum, squares, [&](int64_t row, int64_t c, float& a, float& b) __attribute__((always_inline)) {
       const float deviation = x[row * stride + c] - pivot[c];
       a += deviation;
-      b += deviation * deviation;
+      b = multiply_add(deviation, deviation, b);
     });
   }
 };
@@ -96,7 +97,7 @@ void affine(const Affine& args, const float* scale, const float* shift) {
     float* y = args.y + begin;
 #pragma GCC ivdep
     for (int64_t c = 0; c < count; ++c) {
-      float value = x[c] * scale[c] + shift[c];
+      float value = multiply_add(x[c], scale[c], shift[c]);
       if constexpr (kResidual) value += residual[c];
       if constexpr (kRelu) {
         value = value < 0.0f ? 0.0f : value;
@@ -140,7 +141,7 @@ enum class Mask { none, from_result, from_input };
 template <Mask kMask>
 inline float before_relu(float ceiling, float dy, float x, float y, float scale, float shift) {
   if constexpr (kMask == Mask::none) return dy;
-  const float value = kMask == Mask::from_result ? y : x * scale + shift;
+  const float value = kMask == Mask::from_result ? y : multiply_add(x, scale, shift);
   const float below = value < ceiling ? dy : 0.0f;
   return value > 0.0f ? below : 0.0f;
 }
@@ -166,7 +167,7 @@ struct GradientSums {
       const int64_t at = row * stride + c;
       const float gradient = before_relu<kMask>(ceiling, dy[at], x[at], y[at], scale[c], shift[c]);
       a += gradient;
-      b += gradient * (x[at] - mean[c]);
+      b = multiply_add(gradient, x[at] - mean[c], b);
       if constexpr (kKept) kept[at] = gradient;
     });
   }
@@ -198,7 +199,7 @@ void input_gradient(const BatchNormInputGradient& args, const InputGradient& k) 
 #pragma GCC ivdep
     for (int64_t c = 0; c < count; ++c) {
       const float gradient = before_relu<kMask>(ceiling, dy[c], x[c], 0.0f, scale[c], shift[c]);
-      float value = gradient * scale[c] + x[c] * slope[c] + offset[c];
+      float value = multiply_add(gradient, scale[c], multiply_add(x[c], slope[c], offset[c]));
       if constexpr (kReceived) value += received[c];
       dx[c] = value;
     }

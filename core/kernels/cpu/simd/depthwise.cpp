@@ -16,7 +16,7 @@ inline void sum_channels(const DepthwiseSum& args, int64_t channel) {
   for (int64_t place = 0; place < args.places; ++place) {
     const float *x = args.x[place] + channel, *weight = args.weight[place] + channel;
 #pragma GCC unroll 4
-    for (int v = 0; v < kCount; ++v) sums[v] += load<Value>(x + v * kStep) * load<Value>(weight + v * kStep);
+    for (int v = 0; v < kCount; ++v) sums[v] = multiply_add(load<Value>(x + v * kStep), load<Value>(weight + v * kStep), sums[v]);
   }
   for (int v = 0; v < kCount; ++v) store(args.out + channel + v * kStep, sums[v]);
 }
@@ -43,9 +43,9 @@ inline void slide(const DepthwiseRow& args, int64_t channel) {
     if (column < args.width) {
       const Value a = load<Value>(upper), b = load<Value>(middle), c = load<Value>(lower);
       upper += args.channels, middle += args.channels, lower += args.channels;
-      last += a * weight[2] + b * weight[5] + c * weight[8];
-      next += a * weight[1] + b * weight[4] + c * weight[7];
-      newest += a * weight[0] + b * weight[3] + c * weight[6];
+      last += multiply_add(c, weight[8], multiply_add(b, weight[5], a * weight[2]));
+      next += multiply_add(c, weight[7], multiply_add(b, weight[4], a * weight[1]));
+      newest += multiply_add(c, weight[6], multiply_add(b, weight[3], a * weight[0]));
     }
     if (column + args.padding >= 2) {
       store(out, last);
