@@ -49,6 +49,7 @@ Tensor noise(int64_t elements) {
 struct Way {
   const char* name;
   ConvolutionKernels kernels;
+  PackedWeight packed{};  ///< of its own: ways pack differently, and would pack anew at every call
 };
 
 std::vector<Way> ways_for(const ConvolutionGeometry& g) {
@@ -73,14 +74,15 @@ std::vector<Way> ways_for(const ConvolutionGeometry& g) {
 
 /// Times of one direction, `*` behind the one that is chosen.
 template <typename Arguments>
-void measure(const char* direction, const ConvolutionGeometry& g, const std::vector<Way>& ways, void (*ConvolutionKernels::*kernel)(const Arguments&),
-             const Arguments& arguments, cpu::direct::Direction of, int rounds) {
+void measure(const char* direction, const ConvolutionGeometry& g, std::vector<Way>& ways, void (*ConvolutionKernels::*kernel)(const Arguments&),
+             Arguments arguments, cpu::direct::Direction of, int rounds) {
   std::vector<std::function<void()>> calls;
   std::vector<size_t> numbers;
   for (size_t way = 0; way < ways.size(); ++way) {
     const auto run = ways[way].kernels.*kernel;
     if (!run) continue;
-    calls.push_back([run, &arguments] { run(arguments); });
+    if constexpr (requires { arguments.packed; }) arguments.packed = &ways[way].packed;
+    calls.push_back([run, arguments] { run(arguments); });
     numbers.push_back(way);
   }
   const std::vector<double> times_ms = low_times_ms(calls, rounds);
@@ -97,13 +99,12 @@ void measure(const char* direction, const ConvolutionGeometry& g, const std::vec
 void measure(const ConvolutionGeometry& g, int rounds) {
   const Tensor x = noise(g.batch * g.in_channels * g.in_height * g.in_width), y = noise(g.batch * g.out_channels * g.out_height * g.out_width);
   const Tensor weight = noise(g.out_channels * g.in_channels / g.groups * g.kernel_height * g.kernel_width), bias = noise(g.out_channels);
-  PackedWeight packed;
-  const std::vector<Way> ways = ways_for(g);
+  std::vector<Way> ways = ways_for(g);
   fmt::print("{}->{} {}x{} k{} s{} p{} g{}\n", g.in_channels, g.out_channels, g.in_height, g.in_width, g.kernel_height, g.stride_height, g.padding_height, g.groups);
   using cpu::direct::Direction;
-  const ConvolutionForward forward{g, x.data<float>(), weight.data<float>(), bias.data<float>(), y.data<float>(), &packed, 1};
+  const ConvolutionForward forward{g, x.data<float>(), weight.data<float>(), bias.data<float>(), y.data<float>(), nullptr, 1};
   measure("forward", g, ways, &ConvolutionKernels::forward, forward, Direction::forward, rounds);
-  const ConvolutionBackwardData data{g, y.data<float>(), weight.data<float>(), x.data<float>(), &packed, 1};
+  const ConvolutionBackwardData data{g, y.data<float>(), weight.data<float>(), x.data<float>(), nullptr, 1};
   measure("data", g, ways, &ConvolutionKernels::backward_data, data, Direction::backward_data, rounds);
   const ConvolutionBackwardWeight weights{g, x.data<float>(), y.data<float>(), weight.data<float>(), bias.data<float>()};
   measure("weight", g, ways, &ConvolutionKernels::backward_weight, weights, Direction::backward_weight, rounds);
