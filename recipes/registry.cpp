@@ -111,6 +111,7 @@ config::KindRegistry make_registry() {
   registry.add<data::TextTableConfig>("data", "text_table", "texts or pairs of them with a class or score each, a row of a table each: GLUE's tasks");
   registry.add<data::TokensConfig>("data", "tokens", "windows of token shards (tessera tokenize)");
   registry.add<data::WebdatasetConfig>("data", "webdataset", "image files and their classes in tar shards");
+  registry.share("data", {"image_folder", "webdataset"}, config::names_of<data::ImageTransformConfig>());  // how a file becomes inputs
   optim::register_optimizers(registry);
   optim::register_schedules(registry);
   return registry;

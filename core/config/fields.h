@@ -188,6 +188,15 @@ struct KeyInfo {
 /// A row for every key that is no block, in the order of declaration.
 std::vector<KeyInfo> keys_of(const Fields& fields, std::string_view path = {});
 
+/// Of the struct's own keys and blocks.
+template <Declares Struct>
+std::vector<std::string> names_of() {
+  Struct value;
+  Fields fields;
+  value.declare(fields);
+  return fields.names();
+}
+
 template <Declares Struct>
 std::vector<KeyInfo> default_keys(std::string_view path = {}) {
   Struct value;

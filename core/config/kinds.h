@@ -48,6 +48,12 @@ class KindRegistry {
     add_kind({std::move(block), std::move(name), std::move(doc), [] { return std::make_unique<Held<ConfigStruct>>(); }});
   }
 
+  /// These kinds of a block read `keys` alike: they stay where a recipe that extends another, or --set, takes another of the kinds.
+  void share(std::string block, std::vector<std::string> kinds, std::vector<std::string> keys);
+
+  /// Keys that mean the same to both kinds.
+  std::vector<std::string> shared_keys(std::string_view block, std::string_view kind, std::string_view other) const;
+
   /// nullptr when there is none.
   const Kind* find(std::string_view block, std::string_view name) const;
   /// In the order of registration.
@@ -65,9 +71,15 @@ class KindRegistry {
     ConfigStruct value_;
   };
 
+  struct Shared {
+    std::string block;
+    std::vector<std::string> kinds, keys;
+  };
+
   void add_kind(Kind kind);
 
   std::vector<Kind> kinds_;
+  std::vector<Shared> shared_;
 };
 
 /// The kind's config out of a resolved block.

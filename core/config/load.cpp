@@ -31,23 +31,25 @@ std::string kind_of(const Node& block, const KindBlockInfo& info) {
 }
 
 /// The keys of another kind would be unknown to the child's.
-void drop_keys_of_other_kinds(Node& parent, const Node& child) {
+void drop_keys_of_other_kinds(Node& parent, const Node& child, const KindRegistry& registry) {
   for (const KindBlockInfo& info : kind_blocks()) {
     const Node* inherited = parent.find(info.name);
     const Node* block = child.find(info.name);
     if (!inherited || !block || !block->find("kind")) continue;
-    const std::string old_kind = kind_of(*inherited, info);
-    if (old_kind.empty() || old_kind == kind_of(*block, info)) continue;
+    const std::string old_kind = kind_of(*inherited, info), new_kind = kind_of(*block, info);
+    if (old_kind.empty() || old_kind == new_kind) continue;
+    std::vector<std::string> stay = registry.shared_keys(info.name, old_kind, new_kind);
+    stay.insert(stay.end(), info.common_keys.begin(), info.common_keys.end());
     Node kept = *inherited;
     for (const Node::Key& key : inherited->keys()) {
-      if (std::ranges::find(info.common_keys, key.name) == info.common_keys.end()) kept.erase(key.name);
+      if (std::ranges::find(stay, key.name) == stay.end()) kept.erase(key.name);
     }
     parent.set({info.name, inherited->origin()}, std::move(kept));
   }
 }
 
-Node inherit(Node parent, const Node& child) {
-  drop_keys_of_other_kinds(parent, child);
+Node inherit(Node parent, const Node& child, const KindRegistry& registry) {
+  drop_keys_of_other_kinds(parent, child, registry);
   return merge(std::move(parent), child);
 }
 
@@ -67,7 +69,7 @@ std::filesystem::path parent_path_of(const std::filesystem::path& path, const No
 }
 
 /// `visited` are the canonical paths of the files that led here.
-Node load_chain(const std::filesystem::path& path, std::vector<std::filesystem::path>& visited) {
+Node load_chain(const std::filesystem::path& path, const KindRegistry& registry, std::vector<std::filesystem::path>& visited) {
   Node document = parse_yaml_file(path);
   if (!document.is_map()) {
     const char* what = document.is_null() ? "the recipe is empty" : "a recipe is a map of keys and values";
@@ -82,7 +84,7 @@ Node load_chain(const std::filesystem::path& path, std::vector<std::filesystem::
                 extends->origin().text(), "remove one of the links");
   }
   document.erase(kExtends);
-  return inherit(load_chain(parent, visited), document);
+  return inherit(load_chain(parent, registry, visited), document, registry);
 }
 
 [[noreturn]] void refuse_override(const std::string& source, std::string_view what) {
@@ -117,16 +119,16 @@ Node parse_override(const std::string& text) {
 
 }  // namespace
 
-Node apply_overrides(const Node& document, std::span<const std::string> overrides) {
+Node apply_overrides(const Node& document, std::span<const std::string> overrides, const KindRegistry& registry) {
   if (overrides.empty()) return document;
   Node all = Node::map({"--set", 0});
   for (const std::string& text : overrides) all = merge(std::move(all), parse_override(text));
-  return inherit(document, all);
+  return inherit(document, all, registry);
 }
 
-Node load_document(const std::filesystem::path& path, std::span<const std::string> overrides) {
+Node load_document(const std::filesystem::path& path, std::span<const std::string> overrides, const KindRegistry& registry) {
   std::vector<std::filesystem::path> visited;
-  return apply_overrides(load_chain(path, visited), overrides);
+  return apply_overrides(load_chain(path, registry, visited), overrides, registry);
 }
 
 }  // namespace tessera::config

@@ -18,7 +18,7 @@ Job resolve_job(const config::Node& document, const config::KindRegistry& regist
 }  // namespace
 
 Job load_job(const std::filesystem::path& recipe, std::span<const std::string> overrides, const config::KindRegistry& registry) {
-  return resolve_job(config::load_document(recipe, overrides), registry);
+  return resolve_job(config::load_document(recipe, overrides, registry), registry);
 }
 
 Job job_from_text(const std::string& text, const std::string& source, const config::KindRegistry& registry) {

@@ -25,7 +25,8 @@ constexpr int64_t kWarmupSteps = 3;
 constexpr uint64_t kClasses = 10;
 
 config::Recipe recipe_of(const std::string& path, std::span<const std::string> overrides) {
-  return config::resolve(config::load_document(path, overrides), recipes::make_registry()).recipe;
+  const config::KindRegistry registry = recipes::make_registry();
+  return config::resolve(config::load_document(path, overrides, registry), registry).recipe;
 }
 
 data::Batch random_batch(int64_t samples, const Shape& image) {

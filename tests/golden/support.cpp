@@ -25,8 +25,8 @@ config::Recipe recipe_of(const std::string& base, const nlohmann::json& golden_c
   std::vector<std::string> overrides;
   for (const auto& [key, value] : golden_case.at("set").items()) overrides.push_back(key + "=" + value.dump());
   overrides.insert(overrides.end(), more.begin(), more.end());
-  const config::Node document = config::apply_overrides(config::parse_yaml(base, "golden"), overrides);
-  return config::resolve(document, recipes::make_registry()).recipe;
+  const config::KindRegistry registry = recipes::make_registry();
+  return config::resolve(config::apply_overrides(config::parse_yaml(base, "golden"), overrides, registry), registry).recipe;
 }
 
 void set_weights(std::span<const checkpoint::StateEntry> weights) {

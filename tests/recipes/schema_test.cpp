@@ -34,7 +34,7 @@ class SchemaTest : public testing::Test {
   /// Of kRecipe with a key set otherwise; the program must be of the schema's opinion.
   std::string problem_with(const std::string& change) const {
     const std::vector<std::string> overrides{change};
-    const config::Node document = config::apply_overrides(config::parse_yaml(kRecipe, "x.yaml"), overrides);
+    const config::Node document = config::apply_overrides(config::parse_yaml(kRecipe, "x.yaml"), overrides, registry_);
     const std::string problem = problem_of(document);
     if (problem.empty()) {
       EXPECT_NO_THROW(config::resolve(document, registry_)) << change;

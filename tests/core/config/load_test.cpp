@@ -29,7 +29,7 @@ class Load : public ::testing::Test {
     return folder_ / name;
   }
   static Node load(const std::filesystem::path& path, std::vector<std::string> overrides = {}) {
-    return load_document(path, overrides);
+    return load_document(path, overrides, small_registry());
   }
 
   std::filesystem::path folder_;
@@ -106,6 +106,17 @@ TEST_F(Load, AChangedKindDropsWhatItInheritedForTheOther) {
   file("no_kind.yaml", "schedule: {factor: 2}\n");
   const auto implied = file("implied.yaml", "extends: no_kind.yaml\nschedule: {kind: cosine}\n");
   EXPECT_EQ(load(implied).find_path("schedule.factor"), nullptr);
+}
+
+TEST_F(Load, SharedKeysStayWhereAKindChanges) {
+  KindRegistry registry = small_registry();
+  registry.share("data", {"idx", "synthetic"}, {"mean"});
+  file("base.yaml", "data: {kind: idx, root: /data, mean: 0.5, workers: 2}\n");
+  const auto leaf = file("leaf.yaml", "extends: base.yaml\ndata: {kind: synthetic}\n");
+  EXPECT_EQ(*load_document(leaf, {}, registry).find("data"), parse_yaml("{mean: 0.5, workers: 2, kind: synthetic}", "expected"));
+  EXPECT_EQ(*load(leaf).find("data"), parse_yaml("{workers: 2, kind: synthetic}", "expected"));
+  const std::vector<std::string> overrides{"data.kind=synthetic", "data.mean=0.25"};
+  EXPECT_EQ(*load_document(file("own.yaml", "extends: base.yaml\n"), overrides, registry).find("data"), parse_yaml("{mean: 0.25, workers: 2, kind: synthetic}", "expected"));
 }
 
 TEST_F(Load, OverridesOfAKindDoNotDependOnTheirOrder) {

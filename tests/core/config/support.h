@@ -83,7 +83,8 @@ schedule: {kind: cosine, warmup_steps: 100}
 
 /// kSmallRecipe with these keys instead.
 inline Resolved resolve_with(std::vector<std::string> overrides = {}) {
-  return resolve(apply_overrides(parse_yaml(kSmallRecipe, "x.yaml"), overrides), small_registry());
+  const KindRegistry registry = small_registry();
+  return resolve(apply_overrides(parse_yaml(kSmallRecipe, "x.yaml"), overrides, registry), registry);
 }
 
 }  // namespace tessera::config
