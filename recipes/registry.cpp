@@ -104,13 +104,13 @@ config::KindRegistry make_registry() {
   registry.add<RegressionConfig>("task", "regression", "numbers: squared error, Pearson's and Spearman's correlation");
   registry.add<data::Cifar10Config>("data", "cifar10", "CIFAR-10, binary version");
   registry.add<data::IdxConfig>("data", "idx", "MNIST's file format, plain or .gz");
-  registry.add<data::ImageFolderConfig>("data", "image_folder", "image files in a folder a class, or named by lists");
+  registry.add<data::ImageFolderConfig>("data", "image_folder", "image files in a folder a class, or named by lists; shares with webdataset how they become inputs");
   registry.add<data::MaskedTextConfig>("data", "masked_text", "texts or pairs of texts with hidden tokens, from token shards");
   registry.add<data::TensorsConfig>("data", "tensors", "`inputs` and `targets` of safetensors files");
   registry.add<data::TextConfig>("data", "text", "windows of a text file's tokens");
   registry.add<data::TextTableConfig>("data", "text_table", "texts or pairs of them with a class or score each, a row of a table each: GLUE's tasks");
   registry.add<data::TokensConfig>("data", "tokens", "windows of token shards (tessera tokenize)");
-  registry.add<data::WebdatasetConfig>("data", "webdataset", "image files and their classes in tar shards");
+  registry.add<data::WebdatasetConfig>("data", "webdataset", "image files and their classes in tar shards; shares with image_folder how they become inputs");
   registry.share("data", {"image_folder", "webdataset"}, config::names_of<data::ImageTransformConfig>());  // how a file becomes inputs
   optim::register_optimizers(registry);
   optim::register_schedules(registry);

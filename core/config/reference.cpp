@@ -15,7 +15,7 @@ constexpr const char* kIntroduction = R"(<!-- Written by `tessera schema --markd
 # Recipes
 
 Every key of a recipe. A missing key has its default; an unknown one is an error. `extends: FILE`, relative to the recipe, takes over the keys of another recipe where this one
-gives none: blocks are merged, lists are replaced, and a block whose `kind` changes leaves the old kind's keys behind (data of kinds image_folder and webdataset keep how files become inputs). `--set block.key=value` on the command line goes before both.
+gives none: blocks are merged, lists are replaced, and a block whose `kind` changes leaves behind what the old kind does not share with the new. `--set block.key=value` on the command line goes before both.
 
 *On resume* says what a change means to a run that goes on from a checkpoint:
 

@@ -138,7 +138,7 @@ class Turns:
     def __init__(self, runs):
         self.runs = runs
         self.logs = [None for _ in runs]  # open for reading
-        self.step_times = [[] for _ in runs]  # seconds, of whole turns
+        self.step_times = [[] for _ in runs]  # seconds, since take_step_times()
 
     def signal(self, number):
         for run in self.runs:
@@ -161,6 +161,11 @@ class Turns:
         self.signal(signal.SIGSTOP)
         for index, times in enumerate(self.step_times):
             times += self.new_steps(index)[1:]  # the first one stood still in between
+
+    def take_step_times(self):
+        """Of each run, those that no one has taken."""
+        taken, self.step_times = self.step_times, [[] for _ in self.runs]
+        return taken
 
     def __enter__(self):
         """Through the first step, which runs twice."""
@@ -205,14 +210,13 @@ def weak(model, rounds, turn_s):
     # Lone runs are bound like the ranks, which mpirun binds.
     with Turns([started(1, ("taskset", "-c", str(core))) for core in (0, 1)]) as alone, Turns([started(2, (), "core")]) as together:
         for number in range(rounds):
-            alone.step_times, together.step_times = [[], []], [[]]
             for _ in range(TURNS):
                 alone.go_on(turn_s)
                 together.go_on(turn_s)
-            alone_times = alone.step_times
-            if not all(alone_times + together.step_times):
+            alone_times, together_times = alone.take_step_times(), together.take_step_times()
+            if not all(alone_times + together_times):
                 raise SystemExit(f"no whole step in turns of {turn_s} s: give --turn several times a step's length")
-            lone, both = samples * steps_per_s(alone_times), 2 * samples * steps_per_s(together.step_times)
+            lone, both = samples * steps_per_s(alone_times), 2 * samples * steps_per_s(together_times)
             ratios.append(both / lone)
             bounds.append(in_step(alone_times))
             print(f"  round {number + 1}: 2 runs alone {lone:.1f} samples/s, in step {bounds[-1] * lone:.1f}, 2 ranks {both:.1f} samples/s, "

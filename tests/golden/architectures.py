@@ -29,7 +29,7 @@ class Architecture:
     golden_pixels: int = 0      # side of the images in the golden test's pass; 0: none, for models that take too much memory
     pixels: int = 96            # the same in scripts/compare_pytorch
     samples: int = 4
-    open_scale: tuple = OPEN_SCALE  # the same
+    open_scale: tuple = OPEN_SCALE  # of its batch norms in the comparison with open gates
 
 
 def without_dropout(kind, **keys):

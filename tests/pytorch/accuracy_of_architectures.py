@@ -73,8 +73,8 @@ def measure(case, ours, weights):
         mine = passes_of_ours(ours, step)
         assert mine.keys() == f64.keys(), mine.keys() ^ f64.keys()
         decisions = [[turned + run.turned, count + run.count, max(missed, run.missed)] for (turned, count, missed), run in zip(decisions, (held, theirs))]
+        pairs = (mine, f64_of_ours), (f32, f64), (mine, f32_of_ours)
         for name, tensor in f64.items():
-            pairs = (mine, f64_of_ours), (f32, f64), (mine, f32_of_ours)
             norms = [*(distance(run[name], reference[name]) for run, reference in pairs), float(torch.linalg.vector_norm(tensor))]
             squares[name] = [square + norm**2 for square, norm in zip(squares.get(name, [0.0] * 4), norms)]
         if step == 0:
