@@ -86,6 +86,13 @@ Work Communicator::reduce_scatter(ConstBuffer input, Buffer output, std::span<co
                 ready, caller);
 }
 
+Work Communicator::reduce_scatter(ConstBuffer input, std::span<const size_t> offsets, CombineTerms combine_terms, const ReadyEvent& ready, const char* caller) {
+  constexpr auto kind = CollectiveKind::reduce_scatter;
+  check(are_bounds(offsets, size_, input.elements()), kind, caller, kNotBounds);
+  check(input.type() == ElementType::f32, kind, caller, "terms are f32");
+  return submit(kind, {.input = std::move(input), .combine_terms = std::move(combine_terms), .input_offsets = {offsets.begin(), offsets.end()}}, ready, caller);
+}
+
 Work Communicator::all_gather(ConstBuffer input, Buffer output, std::span<const size_t> offsets, const ReadyEvent& ready,
                               const char* caller) {
   constexpr auto kind = CollectiveKind::all_gather;

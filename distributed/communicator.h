@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <span>
@@ -19,11 +20,15 @@
 
 namespace tessera::distributed {
 
+/// Makes a rank's own sum of f32 pieces: of elements [first, first + elements) of its piece, whose values from all ranks are `terms`, its own in front, the others' in no order.
+using CombineTerms = std::function<void(size_t first, size_t elements, std::span<const float* const> terms)>;
+
 /// What a backend gets to carry out. Offsets are in elements, one more than there are ranks; empty where not used.
 struct CollectiveRequest {
   ConstBuffer input{};
   Buffer output{};
   ReduceOp op = ReduceOp::sum;
+  CombineTerms combine_terms{};  ///< of a reduce_scatter, instead of `op` and an output
   std::vector<size_t> input_offsets{};
   std::vector<size_t> output_offsets{};
   int peer = -1;  ///< of send and recv; the root of a broadcast
@@ -52,6 +57,9 @@ class Communicator {
   /// the order of arrival: use integers where bits matter.
   Work reduce_scatter(ConstBuffer input, Buffer output, std::span<const size_t> offsets, ReduceOp op, const ReadyEvent& ready,
                       const char* caller);
+  /// The same of f32 by the caller's own arithmetic: `combine_terms` gets this rank's piece of all inputs, range by range as they arrive, and may write its result over
+  /// its own values, which no other rank reads. It runs on the communication thread and must not wait; after abandon() it is not called any more.
+  Work reduce_scatter(ConstBuffer input, std::span<const size_t> offsets, CombineTerms combine_terms, const ReadyEvent& ready, const char* caller);
   /// `input` is this rank's piece, `output` whole; the input may be that piece of it.
   Work all_gather(ConstBuffer input, Buffer output, std::span<const size_t> offsets, const ReadyEvent& ready, const char* caller);
   /// Read on `root`, written elsewhere.

@@ -8,8 +8,6 @@
 namespace tessera {
 namespace {
 
-constexpr int64_t kTileElements = 2048;  // whose int64 sums stay in the first cache
-
 /// Of a grid's scale, 0 where no gradient was seen yet.
 double inverse(double scale) { return scale > 0.0 ? 1.0 / scale : 0.0; }
 
@@ -56,16 +54,13 @@ void GradientSum::convert(int64_t begin, int64_t end, const int64_t* integer_sum
   });
 }
 
-void GradientSum::sum_terms(int64_t begin, int64_t end, const float* gradients, int64_t count, const GradientGrid& grid) const {
+void GradientSum::sum_terms(int64_t begin, int64_t end, std::span<const float* const> gradients, const GradientGrid& grid) const {
   const SummationKernels& kernels = kernels_for(parameters_.gradients().device()).summation;
   float* out = parameters_.gradients().data<float>();
+  std::vector<const float*> terms(gradients.size());
   for_each_range(begin, end, grid, [&](int64_t first, int64_t last, double scale) {
-    int64_t sums[kTileElements];
-    for (int64_t at = first; at < last; at += kTileElements) {
-      const int64_t elements = std::min(kTileElements, last - at);
-      for (int64_t term = 0; term < count; ++term) kernels.round_to_grid({elements, scale, term == 0, gradients + term * (end - begin) + (at - begin), sums});
-      kernels.grid_to_float({elements, inverse(scale), sums, out + at});
-    }
+    std::transform(gradients.begin(), gradients.end(), terms.begin(), [&](const float* gradient) { return gradient + (first - begin); });
+    kernels.sum_on_grid({last - first, scale, inverse(scale), static_cast<int64_t>(terms.size()), terms.data(), out + first});
   });
 }
 

@@ -31,8 +31,8 @@ class GradientSum {
   void add(size_t tensor, bool first, const GradientGrid& grid);
   /// Writes [begin, end) of the flat gradient buffer: the f32 values of integer sums, which stand at `begin`. exact only.
   void convert(int64_t begin, int64_t end, const int64_t* integer_sums, const GradientGrid& grid) const;
-  /// The same of f32 gradients [count, end - begin], one of each rank: rounds them to the grid and sums. `terms` only.
-  void sum_terms(int64_t begin, int64_t end, const float* gradients, int64_t count, const GradientGrid& grid) const;
+  /// The same of the ranks' f32 gradients, each of which stands at `begin`: rounds them to the grid and sums. One may be what is written. `terms` only.
+  void sum_terms(int64_t begin, int64_t end, std::span<const float* const> gradients, const GradientGrid& grid) const;
 
   /// int64, exact without `terms` only.
   const Tensor& integer_sums() const { return integer_sums_; }

@@ -25,6 +25,16 @@ struct GridToFloat {
   float* out;
 };
 
+/// out[i] = f32(sum over k of round_half_even(terms[k][i] * scale), * inverse_scale): RoundToGrid and GridToFloat in one pass. `out` may be a term.
+/// On the calling thread alone, which communicates.
+struct SumOnGrid {
+  int64_t elements;
+  double scale, inverse_scale;
+  int64_t count;  ///< of terms, at least one
+  const float* const* terms;
+  float* out;
+};
+
 /// sum[i] (+)= gradient[i]; the plain f32 sum of `reduction: fastest`.
 struct AccumulateFloat {
   int64_t elements;
@@ -36,6 +46,7 @@ struct AccumulateFloat {
 struct SummationKernels {
   uint32_t (*round_to_grid)(const RoundToGrid&);
   void (*grid_to_float)(const GridToFloat&);
+  void (*sum_on_grid)(const SumOnGrid&);
   void (*accumulate)(const AccumulateFloat&);
   /// Bits of the largest |x|; NaN and infinity compare largest.
   uint32_t (*largest_magnitude_bits)(int64_t elements, const float* x);

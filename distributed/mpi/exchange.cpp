@@ -12,10 +12,16 @@
 namespace tessera::distributed::mpi {
 namespace {
 
-// A chunk fits in a core's cache beside the range it is summed into. A multiple of every element size.
-constexpr size_t kChunkBytes = 512 << 10;
+// All chunks in flight from a peer fit in a core's second cache: MPI often completes them together. A multiple of every element size.
+constexpr size_t kChunkBytes = 256 << 10;
 constexpr int kChunksInFlight = 4;    // with one peer and direction
 constexpr size_t kPeersInFlight = 8;  // in one direction
+
+void give_terms(const Phase& phase, size_t offset_bytes, size_t size_bytes, const std::vector<Staging>& received) {
+  std::vector<const float*> terms{reinterpret_cast<const float*>(phase.own + offset_bytes)};
+  for (const Staging& term : received) terms.push_back(reinterpret_cast<const float*>(term.data()));
+  phase.combine_terms(offset_bytes / sizeof(float), size_bytes / sizeof(float), terms);
+}
 
 }  // namespace
 
@@ -43,10 +49,11 @@ void Exchange::do_begin(Requests& requests) { open_phase(requests); }
 void Exchange::open_phase(Requests& requests) {
   for (; phase_ < plan_.phases.size(); ++phase_) {
     const Phase& phase = plan_.phases[phase_];
-    const bool deferred = phase.reduce && !phase.receives.empty();  // `own` is the first operand of the sum instead
+    const bool deferred = phase.combine_terms || (phase.reduce && !phase.receives.empty());  // `own` is the first operand of the sum instead
     if (!deferred && phase.own != phase.own_target && phase.own_bytes > 0) {
       work().write_output([&] { std::memcpy(phase.own_target, phase.own, phase.own_bytes); });
     }
+    if (phase.combine_terms && phase.receives.empty() && phase.own_bytes > 0) work().write_output([&] { give_terms(phase, 0, phase.own_bytes, {}); });
     sends_ = {};
     receives_ = {};
     std::vector<int> missing;
@@ -55,7 +62,9 @@ void Exchange::open_phase(Requests& requests) {
       receives_.all.push_back({.peer = in.peer, .target = in.target, .size_bytes = in.size_bytes});
       missing.push_back(in.peer);
     }
-    combined_.assign(phase.reduce ? (phase.own_bytes + kChunkBytes - 1) / kChunkBytes : 0, false);
+    const size_t own_chunks = (phase.own_bytes + kChunkBytes - 1) / kChunkBytes;
+    combined_.assign(phase.reduce ? own_chunks : 0, false);
+    terms_.resize(phase.combine_terms ? own_chunks : 0);
     work().set_missing(std::move(missing));
     post(requests, receives_, true);
     post(requests, sends_, false);
@@ -110,7 +119,7 @@ void Exchange::do_completed(Requests& requests, uint32_t slot, const MPI_Status&
   }
 }
 
-void Exchange::take_in(const Chunk& chunk, const Lane& lane, const MPI_Status& status) {
+void Exchange::take_in(Chunk& chunk, const Lane& lane, const MPI_Status& status) {
   int count = 0;
   MPI_Get_count(&status, MPI_BYTE, &count);
   if (static_cast<size_t>(count) != chunk.size_bytes) {
@@ -120,17 +129,28 @@ void Exchange::take_in(const Chunk& chunk, const Lane& lane, const MPI_Status& s
                 "", "please report this");
   }
   const Phase& phase = plan_.phases[phase_];
-  std::byte* target = lane.target + chunk.offset_bytes;
   work().write_output([&] {
-    if (!phase.reduce) {
-      std::memcpy(target, chunk.staging.data(), chunk.size_bytes);
-      return;
-    }
-    const size_t index = chunk.offset_bytes / kChunkBytes;
-    const std::byte* first = combined_[index] ? target : phase.own + chunk.offset_bytes;
-    combine(plan_.op, plan_.type, first, chunk.staging.data(), target, chunk.size_bytes / size_bytes_of(plan_.type));
-    combined_[index] = true;
+    if (phase.combine_terms) return keep_term(chunk);
+    if (phase.reduce) return reduce(chunk, lane.target + chunk.offset_bytes);
+    std::memcpy(lane.target + chunk.offset_bytes, chunk.staging.data(), chunk.size_bytes);
   });
+}
+
+void Exchange::reduce(const Chunk& chunk, std::byte* target) {
+  const size_t index = chunk.offset_bytes / kChunkBytes;
+  const std::byte* first = combined_[index] ? target : plan_.phases[phase_].own + chunk.offset_bytes;
+  combine(plan_.op, plan_.type, first, chunk.staging.data(), target, chunk.size_bytes / size_bytes_of(plan_.type));
+  combined_[index] = true;
+}
+
+// Until all peers' are there, which come in any order.
+void Exchange::keep_term(Chunk& chunk) {
+  const Phase& phase = plan_.phases[phase_];
+  std::vector<Staging>& received = terms_[chunk.offset_bytes / kChunkBytes];
+  received.push_back(std::move(chunk.staging));
+  if (received.size() < phase.receives.size()) return;
+  give_terms(phase, chunk.offset_bytes, chunk.size_bytes, received);
+  received.clear();
 }
 
 uint32_t Exchange::free_slot() {

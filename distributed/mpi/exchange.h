@@ -42,12 +42,13 @@ struct Incoming {
   size_t size_bytes;
 };
 
-/// Exchanges that run at the same time. With `reduce`, all receives have one target, which becomes own op received op...;
-/// otherwise `own` is copied to its target first and every receive to its own.
+/// Exchanges that run at the same time. With `reduce`, all receives have one target, which becomes own op received op...; with `combine_terms` they have none, and it
+/// is given own and received chunk by chunk; otherwise `own` is copied to its target first and every receive to its own.
 struct Phase {
   std::vector<Outgoing> sends;
   std::vector<Incoming> receives;
   bool reduce = false;
+  CombineTerms combine_terms{};
   const std::byte* own = nullptr;
   std::byte* own_target = nullptr;
   size_t own_bytes = 0;
@@ -96,7 +97,9 @@ class Exchange : public Operation {
   void open_phase(Requests& requests);
   void post(Requests& requests, Lanes& lanes, bool receive);
   void post_chunk(Requests& requests, Lane& lane, size_t lane_index, bool receive);
-  void take_in(const Chunk& chunk, const Lane& lane, const MPI_Status& status);
+  void take_in(Chunk& chunk, const Lane& lane, const MPI_Status& status);
+  void reduce(const Chunk& chunk, std::byte* target);
+  void keep_term(Chunk& chunk);
   uint32_t free_slot();
 
   MPI_Comm comm_;
@@ -107,6 +110,7 @@ class Exchange : public Operation {
   Lanes sends_;
   Lanes receives_;
   std::vector<bool> combined_;  // chunks of the target that hold more than nothing; reduce only
+  std::vector<std::vector<Staging>> terms_;  // by chunk of the own piece: what has arrived of it; combine_terms only
   std::vector<Chunk> chunks_;
   std::vector<uint32_t> free_;
 };

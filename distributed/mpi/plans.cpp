@@ -60,6 +60,14 @@ Phase reduce_phase(const Group& group, const std::byte* input, std::byte* target
   return phase;
 }
 
+// Gives every rank's `mine` piece of `input` to the caller's arithmetic.
+Phase terms_phase(const Group& group, const CollectiveRequest& request) {
+  Phase phase = reduce_phase(group, request.input.data(), nullptr, request.input_offsets, request.input.type());
+  phase.reduce = false;
+  phase.combine_terms = request.combine_terms;
+  return phase;
+}
+
 // Everybody's piece, `mine` here, to everybody but `except` (-1: to all).
 Phase gather_phase(const Group& group, const std::byte* mine, std::byte* output, const std::vector<size_t>& offsets, ElementType type,
                    int except = -1) {
@@ -186,7 +194,8 @@ Plan phases_of(CollectiveKind kind, const CollectiveRequest& request, const Grou
     case CollectiveKind::send: return point_to_point(request, true);
     case CollectiveKind::recv: return point_to_point(request, false);
     case CollectiveKind::reduce_scatter:
-      plan.phases.push_back(reduce_phase(group, request.input.data(), request.output.data(), request.input_offsets, request.input.type()));
+      plan.phases.push_back(request.combine_terms ? terms_phase(group, request)
+                                                  : reduce_phase(group, request.input.data(), request.output.data(), request.input_offsets, request.input.type()));
       return plan;
     case CollectiveKind::all_gather:
       plan.phases.push_back(gather_phase(group, request.input.data(), request.output.data(), request.output_offsets, request.input.type()));

@@ -54,16 +54,6 @@ GradientSync::GradientSync(Communicator& communicator, nn::FlatParameters& param
       if (offset >= buckets_[b].begin && offset < buckets_[b].end) bucket_of_[t] = b;
     }
   }
-  if (sum_.terms()) {
-    size_t elements = 0;
-    for (const Bucket& bucket : buckets_) {
-      first_term_.push_back(elements);
-      const Pieces pieces(bucket, communicator);
-      elements += pieces.count * static_cast<size_t>(communicator.size());
-    }
-    const MemoryScope scope(MemoryCategory::communication);
-    terms_ = Tensor::empty({static_cast<int64_t>(elements)});
-  }
   parameters.set_hook(this);
 }
 
@@ -120,15 +110,14 @@ Work GradientSync::launch_exact(const Bucket& bucket) {
 /// Gradients as they are to the owners of their sums: rounded to the grid each is an f32 number still, so that nothing else must travel, and the owner rounds.
 Work GradientSync::launch_terms(const Bucket& bucket) {
   const Pieces pieces(bucket, communicator_);
-  std::vector<size_t> places;
-  for (size_t rank = 0; rank < pieces.offsets.size(); ++rank) places.push_back(rank * pieces.count);
-  float* terms = terms_.data<float>() + first_term_[static_cast<size_t>(&bucket - buckets_.data())];
   const Tensor& gradients = parameters_.gradients();
-  const Work exchanged = communicator_.all_to_all({part_of<float>(gradients, bucket), gradients.storage()}, pieces.offsets,
-                                                  {std::span(terms, places.back()), terms_.storage()}, places, ReadyEvent::now(), "gradient bucket terms");
-  return gather(communicator_, gradients, bucket, pieces, exchanged.then([this, begin = pieces.begin, end = pieces.end, terms] {
-    sum_.sum_terms(begin, end, terms, communicator_.size(), grid_);
-  }));
+  const auto sum = [this, piece = pieces.begin](size_t first, size_t elements, std::span<const float* const> terms) {
+    const int64_t begin = piece + static_cast<int64_t>(first);
+    sum_.sum_terms(begin, begin + static_cast<int64_t>(elements), terms, grid_);
+  };
+  const Work summed = communicator_.reduce_scatter({part_of<float>(gradients, bucket), gradients.storage()}, pieces.offsets, sum, ReadyEvent::now(),
+                                                   "gradient bucket terms");
+  return gather(communicator_, gradients, bucket, pieces, summed.event());
 }
 
 Work GradientSync::launch_fastest(const Bucket& bucket) {

@@ -62,8 +62,6 @@ class GradientSync final : public autograd::GradientHook {
   GradientGrid grid_;
   std::vector<Bucket> buckets_;
   std::vector<size_t> bucket_of_;  // by tensor
-  Tensor terms_;                   // f32: all ranks' gradients of what this rank owns, bucket behind bucket; where each rank has one quantum a step
-  std::vector<size_t> first_term_; // of each bucket
 
   bool reduce_ = true;
   MicroStep micro_step_{0, false};

@@ -66,27 +66,17 @@ void exact(Runtime& runtime, Gradients& gradients) {
 // Where every rank has one quantum: what GradientSync does then.
 void exact_terms(Runtime& runtime, Gradients& gradients) {
   Communicator& world = runtime.world();
-  const auto rank = static_cast<size_t>(world.rank()), size = static_cast<size_t>(world.size());
+  const auto rank = static_cast<size_t>(world.rank());
   std::vector<Work> works;
-  auto* terms = reinterpret_cast<float*>(gradients.sums.data());
   for (size_t begin = 0; begin < kParameters; begin += kBucketElements) {
     const std::span<float> values = std::span(gradients.values).subspan(begin, std::min(kBucketElements, kParameters - begin));
     const std::vector<size_t> offsets = even_offsets(values.size(), world.size(), 16);
     const std::span<float> mine = values.subspan(offsets[rank], offsets[rank + 1] - offsets[rank]);
-    std::vector<size_t> places;
-    for (size_t r = 0; r <= size; ++r) places.push_back(r * mine.size());
-    const Work exchanged = world.all_to_all(values, offsets, std::span(terms, places.back()), places, ReadyEvent::now(), "bucket");
-    const ReadyEvent summed = exchanged.then([mine, terms, size] {
-      const SummationKernels& kernels = kernels_for(Device::cpu).summation;
-      int64_t sums[2048];
-      for (size_t at = 0; at < mine.size(); at += std::size(sums)) {
-        const auto elements = static_cast<int64_t>(std::min(std::size(sums), mine.size() - at));
-        for (size_t r = 0; r < size; ++r) kernels.round_to_grid({elements, 0x1p20, r == 0, terms + r * mine.size() + at, sums});
-        kernels.grid_to_float({elements, 0x1p-20, sums, mine.data() + at});
-      }
-    });
-    works.push_back(world.all_gather(mine, values, offsets, summed, "bucket"));
-    terms += places.back();
+    const Work summed = world.reduce_scatter(values, offsets, [mine](size_t first, size_t count, std::span<const float* const> terms) {
+      const SumOnGrid sum{static_cast<int64_t>(count), 0x1p20, 0x1p-20, static_cast<int64_t>(terms.size()), terms.data(), mine.data() + first};
+      kernels_for(Device::cpu).summation.sum_on_grid(sum);
+    }, ReadyEvent::now(), "bucket");
+    works.push_back(world.all_gather(mine, values, offsets, summed.event(), "bucket"));
   }
   for (const Work& work : works) work.wait();
 }
@@ -155,7 +145,7 @@ int main() {
   Runtime runtime;
   Gradients gradients;
   report(runtime, "exact: int64 reduce_scatter, f32 all_gather", [&] { exact(runtime, gradients); });
-  report(runtime, "exact: f32 all_to_all, f32 all_gather", [&] { exact_terms(runtime, gradients); });
+  report(runtime, "exact: f32 terms, f32 all_gather", [&] { exact_terms(runtime, gradients); });
   report(runtime, "exact while the main thread computes", [&] { exact_while_computing(runtime, gradients); });
   report(runtime, "fastest: f32 all_reduce of the library", [&] { fastest(runtime, gradients); });
   report(runtime, "100 all_reduces of one int64, one by one", [&] {

@@ -115,6 +115,34 @@ void reduce_scatter(Context& context) {
   reduce_scatter_of<uint8_t>(context);
 }
 
+void reduce_scatter_by_the_callers_arithmetic(Context& context) {
+  for (const size_t elements : kSizes) {
+    for (const bool even : {true, false}) {
+      const std::vector<size_t> offsets = even ? even_offsets(elements, context.size) : uneven(elements, context.size);
+      std::vector<float> in = values<float>(context.rank, elements);
+      const std::span<float> mine = piece(in, offsets, context.rank);
+      const std::vector<float> own(mine.begin(), mine.end());
+      std::vector<int> visits(mine.size());
+      bool own_in_front = true;
+      const auto sum = [&](size_t first, size_t count, std::span<const float* const> terms) {
+        for (size_t i = 0; i < count; ++i) {
+          own_in_front = own_in_front && terms[0][i] == own[first + i];
+          float total = 0;
+          for (const float* term : terms) total += term[i];
+          mine[first + i] = total;
+          ++visits[first + i];
+        }
+      };
+      context.world.reduce_scatter(in, offsets, sum, ReadyEvent::now(), "test").wait();
+      bool good = own_in_front;
+      for (size_t i = 0; i < mine.size(); ++i) {
+        good = good && visits[i] == 1 && mine[i] == reduced<float>(ReduceOp::sum, context.size, offsets[static_cast<size_t>(context.rank)] + i);
+      }
+      context.expect(good, label<float>("reduce_scatter by the caller's arithmetic", elements));
+    }
+  }
+}
+
 void sums_wrap_around(Context& context) {
   const std::vector<int64_t> in{INT64_MAX, INT64_MIN, -1};
   std::vector<int64_t> out(3);
@@ -287,6 +315,7 @@ void short_float_sums_are_ordered(Context& context) {
 std::vector<Case> collective_cases() {
   return {{"all_reduce", all_reduce},
           {"reduce_scatter", reduce_scatter},
+          {"reduce_scatter by the caller's arithmetic", reduce_scatter_by_the_callers_arithmetic},
           {"sums_wrap_around", sums_wrap_around},
           {"all_gather", all_gather},
           {"broadcast", broadcast},

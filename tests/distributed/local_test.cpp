@@ -55,6 +55,12 @@ TEST(Local, CollectivesCopy) {
   world.reduce_scatter(in, out, offsets, ReduceOp::sum, ReadyEvent::now(), "test").wait();
   EXPECT_EQ(out, in);
   out.assign(3, 0);
+  world
+      .reduce_scatter(in, offsets, [&](size_t first, size_t elements, std::span<const float* const> terms) { std::copy_n(terms[0], elements, &out[first]); },
+                      ReadyEvent::now(), "test")
+      .wait();
+  EXPECT_EQ(out, in);
+  out.assign(3, 0);
   world.all_gather(in, out, offsets, ReadyEvent::now(), "test").wait();
   EXPECT_EQ(out, in);
   out.assign(3, 0);

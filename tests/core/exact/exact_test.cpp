@@ -136,6 +136,23 @@ TEST_F(Rounding, SumsInAnyOrderAndReportsTheLargestMagnitude) {
   }
 }
 
+TEST_F(Rounding, SumOnGridIsRoundingSummingAndConverting) {
+  for (const double scale : {0x1.0p40, 0x1.0p57}) {  // inside and outside the fast range
+    for (const size_t count : {1u, 1023u, 5000u}) {
+      std::vector<std::vector<float>> terms;
+      for (float size : {0.1f, 3.0f, 0.004f}) terms.push_back(gradients(count, size));
+      const auto elements = static_cast<int64_t>(count);
+      std::vector<int64_t> sums(count);
+      for (size_t k = 0; k < terms.size(); ++k) kernels_.round_to_grid({elements, scale, k == 0, terms[k].data(), sums.data()});
+      std::vector<float> expected(count);
+      kernels_.grid_to_float({elements, 1 / scale, sums.data(), expected.data()});
+      const float* const pointers[] = {terms[0].data(), terms[1].data(), terms[2].data()};
+      kernels_.sum_on_grid({elements, scale, 1 / scale, 3, pointers, terms[0].data()});
+      ASSERT_EQ(terms[0], expected);
+    }
+  }
+}
+
 TEST_F(Rounding, ConvertsEveryIntegerAsTheProcessorDoes) {
   std::mt19937_64 random(5);
   std::vector<int64_t> sums = {0, 1, -1, std::numeric_limits<int64_t>::max(), std::numeric_limits<int64_t>::min(), (int64_t{1} << 53) + 1};

@@ -48,16 +48,24 @@ void round_any(const float* gradient, double scale, int64_t* sum, int64_t elemen
   }
 }
 
+/// `bits` of the largest |gradient|; false for NaN.
+inline bool is_small(uint32_t bits, double scale) { return static_cast<double>(__builtin_bit_cast(float, bits)) * scale < kFastLimit; }
+
+template <bool kFirst>
+uint32_t round_tile(const float* gradient, double scale, int64_t* sum, int64_t elements) {
+  const uint32_t bits = largest_bits(gradient, elements);
+  auto* round = is_small(bits, scale) ? round_small<kFirst> : round_any<kFirst>;
+  round(gradient, scale, sum, elements);
+  return bits;
+}
+
 template <bool kFirst>
 uint32_t round_range(const RoundToGrid& args, int64_t begin, int64_t end) {
   uint32_t largest = 0;
   for (int64_t start = begin; start < end; start += kTileElements) {
     const int64_t count = end - start < kTileElements ? end - start : kTileElements;
-    const uint32_t bits = largest_bits(args.gradient + start, count);
+    const uint32_t bits = round_tile<kFirst>(args.gradient + start, args.scale, args.sum + start, count);
     largest = bits > largest ? bits : largest;
-    const bool small = static_cast<double>(__builtin_bit_cast(float, bits)) * args.scale < kFastLimit;  // false for NaN
-    auto* round = small ? round_small<kFirst> : round_any<kFirst>;
-    round(args.gradient + start, args.scale, args.sum + start, count);
   }
   return largest;
 }
@@ -89,13 +97,23 @@ inline double to_f64(int64_t sum) {
   return (__builtin_bit_cast(double, high) - (0x1.0p84 + 0x1.0p63 + 0x1.0p52)) + __builtin_bit_cast(double, low);
 }
 
-void grid_to_float(const GridToFloat& args) {
-  parallel_ranges(args.elements, [&](int64_t begin, int64_t end) {
-    const int64_t* sum = args.sum;
-    float* out = args.out;
+void convert(const int64_t* sum, double scale, float* out, int64_t elements) {
 #pragma GCC ivdep
-    for (int64_t i = begin; i < end; ++i) out[i] = static_cast<float>(to_f64(sum[i]) * args.scale);
-  });
+  for (int64_t i = 0; i < elements; ++i) out[i] = static_cast<float>(to_f64(sum[i]) * scale);
+}
+
+void grid_to_float(const GridToFloat& args) {
+  parallel_ranges(args.elements, [&](int64_t begin, int64_t end) { convert(args.sum + begin, args.scale, args.out + begin, end - begin); });
+}
+
+void sum_on_grid(const SumOnGrid& args) {
+  int64_t sum[kTileElements];
+  for (int64_t start = 0; start < args.elements; start += kTileElements) {
+    const int64_t count = args.elements - start < kTileElements ? args.elements - start : kTileElements;
+    round_tile<true>(args.terms[0] + start, args.scale, sum, count);
+    for (int64_t k = 1; k < args.count; ++k) round_tile<false>(args.terms[k] + start, args.scale, sum, count);
+    convert(sum, args.inverse_scale, args.out + start, count);
+  }
 }
 
 void accumulate(const AccumulateFloat& args) {
@@ -117,6 +135,6 @@ uint32_t largest_magnitude_bits(int64_t elements, const float* x) {
 
 }  // namespace
 
-SummationKernels summation_kernels() { return {round_to_grid, grid_to_float, accumulate, largest_magnitude_bits, sum_of_squares}; }
+SummationKernels summation_kernels() { return {round_to_grid, grid_to_float, sum_on_grid, accumulate, largest_magnitude_bits, sum_of_squares}; }
 
 TESSERA_ISA_END
