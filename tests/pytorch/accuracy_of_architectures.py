@@ -9,7 +9,7 @@ gradients before it by a thousandth: which run has more of them is chance. So ru
 rounding alone: ours with PyTorch's in float64 and in f32 that hold ours, PyTorch's f32 with one in float64 that holds its own. A tensor of all batches
 together is one vector, whose norm is meant: where a gradient happens to be a sixteenth of what it is in other batches, rounding of its terms is sixteen
 times as much of it, and which of two f32 runs that hits harder is chance. That the decisions are right is judged apart: a value on the other side of its
-edge must be near it, within a bound or twice as far as the farthest of PyTorch's f32.
+edge must be no further from it than twice the largest error of PyTorch's f32 in the same tensor.
 
 What is bounded besides is the size of an error that would still pass, in the tensor where it is largest. Left out of it are gradients that cancel, of
 less than a millionth of the whole; how many times larger its terms are (cancellation.py) is printed beside the tensor that is named. With open gates no
@@ -27,7 +27,6 @@ PASSES = 5
 # Of the whole gradient's norm; what is smaller is zero but for rounding (a bias before a batch norm), and is measured by the whole.
 NEGLIGIBLE = 1e-10
 CANCELLED = 1e-6  # likewise: what is smaller is a sum whose terms cancel, of which f32 has a few bits
-MISSED = 1e-4  # of a tensor's root mean square
 NOTICED = 3e-3  # of an error, relative to its tensor: a wrong formula is further off
 
 
@@ -55,10 +54,23 @@ def distance(tensor, reference):
     return float(torch.linalg.vector_norm(tensor.double() - reference.double()))
 
 
+class Turned:
+    """Decisions that rounding turned."""
+
+    def __init__(self):
+        self.ours, self.torch, self.count, self.farthest = 0, 0, 0, 0.0
+
+    def add(self, held, theirs, beside):
+        """A batch's: float64 that holds our decisions, that holds PyTorch's f32's, and f32 that holds ours."""
+        self.ours, self.torch, self.count = self.ours + held.turned, self.torch + theirs.turned, self.count + held.count
+        for tensor, (_, distance) in held.missed.items():
+            self.farthest = max(self.farthest, distance / (RATIO_BOUND * max(beside.errors[tensor], 1e-300)))
+
+
 def measure(case, ours, weights):
-    """({tensor: squared norms over all batches, of our distance from float64, of PyTorch's, of ours from PyTorch's, of the tensor}, ([turned, of how many, how far
-    from their edges] of ours, of PyTorch's f32), {gradient: how many times larger its terms are in the first batch})."""
-    squares, decisions, models = {}, [[0, 0, 0.0], [0, 0, 0.0]], [case.build_empty().to(dtype) for dtype in (torch.float32, torch.float64)]
+    """({tensor: squared norms over all batches, of our distance from float64, of PyTorch's, of ours from PyTorch's, of the tensor}, Turned, {gradient: how many
+    times larger its terms are in the first batch})."""
+    squares, turned, models = {}, Turned(), [case.build_empty().to(dtype) for dtype in (torch.float32, torch.float64)]
     terms = Terms(models[1])
     for step, batch in enumerate(ours.batches(PASSES)):
         with Decisions() as taken:
@@ -68,18 +80,18 @@ def measure(case, ours, weights):
         with Decisions(ours.decisions(step)) as held:
             f64_of_ours = passes_of(models[1], weights, batch)
         assert held.is_over(), "ours decides more often than PyTorch's"
-        with Decisions(held.taken):
+        with Decisions(held.taken, held.missed) as beside:
             f32_of_ours = passes_of(models[0], weights, batch)
         mine = passes_of_ours(ours, step)
         assert mine.keys() == f64.keys(), mine.keys() ^ f64.keys()
-        decisions = [[turned + run.turned, count + run.count, max(missed, run.missed)] for (turned, count, missed), run in zip(decisions, (held, theirs))]
+        turned.add(held, theirs, beside)
         pairs = (mine, f64_of_ours), (f32, f64), (mine, f32_of_ours)
         for name, tensor in f64.items():
             norms = [*(distance(run[name], reference[name]) for run, reference in pairs), float(torch.linalg.vector_norm(tensor))]
             squares[name] = [square + norm**2 for square, norm in zip(squares.get(name, [0.0] * 4), norms)]
         if step == 0:
             amplified = {name: norm / (squares[name][-1]**0.5 or 1.0) for name, norm in terms.norms.items()}
-    return squares, decisions, amplified
+    return squares, turned, amplified
 
 
 def relative(squares):
@@ -121,18 +133,17 @@ def check_files(ours, weights, file):
 
 def compare(case, ours, weights, file, open_gates):
     """Prints what is worst; returns the acceptance lines as (text, value, bound)."""
-    squares, decisions, amplified = measure(case, ours, check_files(ours, weights, file))
+    squares, turned, amplified = measure(case, ours, check_files(ours, weights, file))
     distances, whole, cancelled = relative(squares)
     kind = " with open gates" if open_gates else ""
     print(f"{case.name}{kind}: whole gradient of {PASSES} batches: ours-f64 {whole[0]:.1e}, torch-f64 {whole[1]:.1e}")
     tensors = {name: (row, LOGITS_BOUND if name.startswith("logits") else GRADIENT_BOUND) for name, row in distances.items()}
     passing = {name: passing_error(*tensor) for name, tensor in tensors.items() if name not in cancelled}
     weakest = max(passing, key=passing.get)
-    (turned, count, missed), (turned_by_torch, _, missed_by_torch) = decisions
-    print(f"{case.name}{kind}: of {count} decisions rounding turns {turned} in ours, {turned_by_torch} in PyTorch's f32, at most {missed:.1e} and {missed_by_torch:.1e} of a "
-          f"tensor's root mean square from their edges; an error of {passing[weakest]:.1e} would pass in {weakest}, whose terms are {amplified.get(weakest, 1.0):.2g} times larger", flush=True)
+    print(f"{case.name}{kind}: of {turned.count} decisions rounding turns {turned.ours} in ours, {turned.torch} in PyTorch's f32; an error of {passing[weakest]:.1e} would pass "
+          f"in {weakest}, whose terms are {amplified.get(weakest, 1.0):.2g} times larger", flush=True)
     lines = [line_of(case, key + kind, *tensors.pop(key)) for key in ("logits", "logits in evaluation")]
     worst = max(tensors, key=lambda key: share_of_bound(*tensors[key]))
     return [*lines, line_of(case, f"worst of {len(tensors)} gradients{kind}: {worst}", *tensors[worst]),
-            (f"turned decisions{kind}: how far from their edges, of {MISSED:g}, or of {RATIO_BOUND:g} times PyTorch's", missed / max(MISSED, RATIO_BOUND * missed_by_torch), 1),
+            (f"turned decisions{kind}: how far from their edges, of {RATIO_BOUND:g} times the largest error of PyTorch's f32 in the tensor", turned.farthest, 1),
             (f"relative size of an error that would pass{kind} in {weakest}", passing[weakest], NOTICED)]

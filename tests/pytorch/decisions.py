@@ -27,13 +27,14 @@ def places_in_plane(in_window, shape, kernel, stride=None, padding=0):
 
 class Decisions(TorchFunctionMode):
     """Within it every decision is written to `taken`, in the order in which they come. Where `held` is given (another run's `taken`, or Tessera's), its
-    decisions count instead of the run's own, `turned` says how many of the run's own were others, of `count`, and `missed` by how much a value was on the other
-    side of its edge at most, relative to the root mean square of its tensor: near what rounding does to it, if both runs are right."""
+    decisions count instead of the run's own, `turned` says how many of the run's own were others, of `count`, and `missed` where, and how far from their edges at
+    most: {which tensor: (the tensor, distance)}. Where `missed` of another run is given, `errors` says how far this run's values of those tensors are from that one's
+    at most: if both are right, a distance is near what rounding does."""
 
-    def __init__(self, held=None):
+    def __init__(self, held=None, missed=None):
         super().__init__()
-        self.taken, self.turned, self.count, self.missed = [], 0, 0, 0.0
-        self.held = iter(held) if held else None
+        self.taken, self.turned, self.count, self.tensors, self.missed, self.errors = [], 0, 0, 0, {}, {}
+        self.held, self.watched = iter(held) if held else None, missed or {}
 
     def __torch_function__(self, function, types, arguments=(), keywords=None):
         keywords, own = keywords or {}, getattr(self, f"of_{getattr(function, '__name__', '')}", None)
@@ -58,10 +59,12 @@ class Decisions(TorchFunctionMode):
 
     def compare(self, x, turned, distances):
         """`turned`: which decisions on `x` are not the run's own; `distances` of all from their edge."""
-        number = int(turned.sum())
+        number, self.tensors = int(turned.sum()), self.tensors + 1
         if number:
             self.turned += number
-            self.missed = max(self.missed, float(distances()[turned].max() / x.square().mean().sqrt()))
+            self.missed[self.tensors] = x, float(distances()[turned].max())
+        if self.tensors in self.watched:
+            self.errors[self.tensors] = float((x.double() - self.watched[self.tensors][0].double()).abs().max())
 
     def clamped(self, x, least, most):
         own = (x > least).to(torch.int8) + (x >= most).to(torch.int8)

@@ -118,9 +118,8 @@ class ArchitectureCase:
         return architectures.build_empty(self.architecture)
 
     def weights(self, open_gates):
-        if not open_gates:
-            return architectures.formula_weights(self.build_empty())
-        return architectures.formula_weights(self.build_empty(), self.architecture.open_scale, architectures.ends_of_branches(self.architecture))
+        ends = architectures.ends_of_branches(self.architecture) if open_gates or self.architecture.small_branches else ()
+        return architectures.formula_weights(self.build_empty(), self.architecture.open_scale if open_gates else None, ends)
 
     @property
     def has_norms(self):
