@@ -98,6 +98,7 @@ ThreadAffinity::~ThreadAffinity() = default;
 
 void ThreadAffinity::set_wide(bool wide) {
   if (wide == wide_ || CPU_EQUAL(&cores_->own, &cores_->wide)) return;
+  if (!wide) sched_getaffinity(getpid(), sizeof cores_->own, &cores_->own);  // it may have been moved
   const cpu_set_t& set = wide ? cores_->wide : cores_->own;
   sched_setaffinity(0, sizeof set, &set);
   wide_ = wide;

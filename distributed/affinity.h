@@ -27,13 +27,13 @@ std::string affinity_warning(const Affinity& affinity, int threads, int ranks_on
 /// forbidden.
 void widen_affinity_of_this_thread();
 
-/// For a thread that goes back and forth between the cores that it was given and all of its memory node.
+/// For a thread that goes back and forth between the main thread's cores and all of its memory node.
 class ThreadAffinity {
  public:
   /// Of the calling thread, which alone may use it.
   ThreadAffinity();
   ~ThreadAffinity();
-  /// As above, or the cores that it was given. Cheap where nothing changes.
+  /// As above, or the cores that the main thread has at this moment. Cheap where nothing changes.
   void set_wide(bool wide);
 
  private:

@@ -10,9 +10,11 @@
 #include <iterator>
 #include <random>
 #include <set>
+#include <sstream>
 
 #include "distributed/affinity.h"
 #include "distributed/agreement.h"
+#include "distributed/core_rotation.h"
 #include "distributed/local_communicator.h"
 #include "distributed/mpi/environment.h"
 #include "distributed/mpi/session.h"
@@ -71,6 +73,7 @@ Runtime::~Runtime() {
           fmt::format("tessera: rank {} on host {} ends the job: an error left it while others may wait for it", rank(), host()));
   }
   if (size() > 1) recorder_->wait_until_none_open(Deadline::never());
+  rotation_.reset();
   watchdog_.reset();
   world_.reset();
   session_.reset();
@@ -119,6 +122,33 @@ void Runtime::start_watchdog() {
   }
   watchdog_ =
       std::make_unique<watchdog::Watchdog>(rank(), hosts_, leaders_, recorder_, std::move(table), std::move(own_hub), std::move(leaves));
+}
+
+int Runtime::rotate_cores() {
+  constexpr const char* kCaller = "cores of ranks";
+  const RankOnCores mine = read_own_cores();
+  const std::vector<std::string> texts = all_gather_texts(*world_, fmt::format("{} {} {}", mine.process, mine.last_cache, fmt::join(mine.cores, " ")), kCaller);
+  std::vector<RankOnCores> of_host;
+  for (size_t r = 0; r < texts.size(); ++r) {
+    if (leaders_[r] != leaders_[static_cast<size_t>(rank())]) continue;
+    std::istringstream text(texts[r]);
+    RankOnCores& other = of_host.emplace_back();
+    text >> other.process >> other.last_cache;
+    for (int core = 0; text >> core;) other.cores.push_back(core);
+  }
+  std::vector<RankOnCores> ranks = ranks_in_turns(of_host, static_cast<size_t>(local_rank()));
+  const bool moves = !ranks.empty() && ranks.front().process == mine.process;
+  std::vector<int64_t> forbidden = {moves && !may_move(ranks) ? 1 : 0};
+  world_->all_reduce(forbidden, forbidden, ReduceOp::max, ReadyEvent::now(), kCaller).wait();
+  if (forbidden[0] == 1) return 0;
+  const int others = ranks.empty() ? 0 : static_cast<int>(ranks.size()) - 1;
+  if (moves) rotation_ = std::make_unique<CoreRotation>(std::move(ranks));
+  return others;
+}
+
+void Runtime::set_step(int64_t step) {
+  recorder_->set_step(step);
+  if (rotation_) rotation_->begin_step();
 }
 
 int Runtime::local_rank() const {

@@ -19,6 +19,7 @@ namespace tessera::distributed {
 namespace mpi {
 class Session;
 }
+class CoreRotation;
 namespace watchdog {
 class Watchdog;
 struct RankView;
@@ -50,9 +51,11 @@ class Runtime {
   /// Of every rank.
   const std::vector<std::string>& host_names() const { return hosts_; }
   Communicator& world() { return *world_; }
+  /// Collective. Ranks of a host that have cores of their own hand these round within steps from now on (core_rotation.h). Returns with how many others this rank does.
+  int rotate_cores();
 
   /// Where the training loop stands, for the diagnostics of all ranks: "backward of quantum 5".
-  void set_step(int64_t step) { recorder_->set_step(step); }
+  void set_step(int64_t step);
   void set_phase(std::string_view phase) { recorder_->set_phase(phase); }
   FlightRecorder& recorder() { return *recorder_; }
   /// What the watchdog knows of all ranks; empty without one.
@@ -75,6 +78,7 @@ class Runtime {
   std::vector<std::string> hosts_;
   std::vector<int> leaders_;  // of every rank's host: its first rank
   std::unique_ptr<watchdog::Watchdog> watchdog_;
+  std::unique_ptr<CoreRotation> rotation_;
   int exceptions_ = 0;  // in flight at the construction
 };
 

@@ -23,6 +23,11 @@ void RunConfig::declare(Fields& fields) {
               .effect = Effect::free,
               .above = 0,
               .late = true});
+  fields.add("rotate_cores", rotate_cores,
+             {.doc = "ranks of a host that have cores of their own hand these round within a step, if it is long enough, so that a slow core slows all by its share "
+                     "instead of holding all up",
+              .effect = Effect::free,
+              .late = true});
 }
 
 void RenameRule::declare(Fields& fields) {

@@ -20,6 +20,7 @@ struct RunConfig {
   int64_t threads = 1;  ///< of kernels, a rank
   std::string out;      ///< resolve() fills in runs/NAME when it is not given
   std::optional<double> peak_gflops;
+  bool rotate_cores = true;
   void declare(Fields& fields);
 };
 

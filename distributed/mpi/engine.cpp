@@ -6,12 +6,12 @@
 #include <sched.h>
 
 #include <algorithm>
-#include <csignal>
 #include <cstdio>
 
 #include "core/base/error.h"
 #include "distributed/affinity.h"
 #include "distributed/mpi/environment.h"
+#include "distributed/thread.h"
 
 namespace tessera::distributed::mpi {
 namespace {
@@ -39,13 +39,7 @@ constexpr double kAbandonedPauseS = 0.05;
 
 Engine::Engine(std::shared_ptr<FlightRecorder> recorder) : recorder_(std::move(recorder)) {
   const Completion initialised;
-  // Signals are the main thread's business: the new thread inherits a mask that blocks them all.
-  sigset_t all;
-  sigset_t before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_BLOCK, &all, &before);
-  thread_ = std::thread([this, initialised] { thread_main(initialised); });
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  thread_ = start_thread([this, initialised] { thread_main(initialised); });
   try {
     initialised.event().wait();
   } catch (...) {

@@ -6,11 +6,11 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <csignal>
 #include <cstdio>
 
 #include "core/base/activity.h"
 #include "distributed/affinity.h"
+#include "distributed/thread.h"
 
 namespace tessera::distributed::watchdog {
 namespace {
@@ -52,12 +52,7 @@ Watchdog::Watchdog(int rank, std::vector<std::string> hosts, std::vector<int> le
       leaves_(std::move(leaves)),
       ages_(hosts_.size(), Age{.heartbeat_ns = steady_now_ns(), .activity_ns = steady_now_ns()}),
       last_tick_ns_(steady_now_ns()) {
-  sigset_t all;
-  sigset_t before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_BLOCK, &all, &before);
-  thread_ = std::thread([this] { thread_main(); });
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  thread_ = start_thread([this] { thread_main(); });
 }
 
 Watchdog::~Watchdog() {

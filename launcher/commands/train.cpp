@@ -40,14 +40,14 @@ Job load_on_all_ranks(const TrainArguments& arguments, const config::KindRegistr
   return std::move(*job);
 }
 
-void announce(const Job& job, distributed::Runtime& runtime) {
+/// `in_turns`: Runtime::rotate_cores().
+void announce(const Job& job, const distributed::Affinity& affinity, int in_turns, distributed::Runtime& runtime) {
   if (runtime.rank() != 0) return;
   const config::Recipe& r = job.recipe();
-  const distributed::Affinity affinity = distributed::read_affinity();
   fmt::print("tessera train: {} (recipe {:.12})\n", r.run.name, job.hash);
-  fmt::print("  {} rank{} on {} host{}, {} thread{} each, rank 0 on {}; {} quanta of {} samples a step; reduction {}\n", runtime.size(),
+  fmt::print("  {} rank{} on {} host{}, {} thread{} each, rank 0 on {}{}; {} quanta of {} samples a step; reduction {}\n", runtime.size(),
              runtime.size() == 1 ? "" : "s", runtime.hosts(), runtime.hosts() == 1 ? "" : "s", r.run.threads, r.run.threads == 1 ? "" : "s",
-             distributed::describe(affinity), r.batch.quanta(), r.batch.micro_samples, r.sync.reduction);
+             distributed::describe(affinity), in_turns > 0 ? fmt::format(" in turns with {}", in_turns) : "", r.batch.quanta(), r.batch.micro_samples, r.sync.reduction);
   fmt::print("  {}\n  into {}\n", platform_fingerprint(), r.run.out);
   const std::string warning = distributed::affinity_warning(affinity, static_cast<int>(r.run.threads), runtime.local_size());
   if (!warning.empty()) fmt::print("  {}\n", warning);
@@ -68,7 +68,8 @@ int train(const TrainArguments& arguments) {
     const config::KindRegistry registry = recipes::make_registry();
     Job job = load_on_all_ranks(arguments, registry, runtime);
     compare_platforms(runtime);
-    announce(job, runtime);
+    const distributed::Affinity affinity = distributed::read_affinity();
+    announce(job, affinity, job.recipe().run.rotate_cores ? runtime.rotate_cores() : 0, runtime);
     if (!prepare_data(runtime, job.recipe().data, std::array{std::string("train"), job.recipe().evaluate.split})) return kExitStopped;
     return Trainer(std::move(job), registry, arguments.options, runtime).run();
   });

@@ -1,10 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
+#include <sched.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
+#include <chrono>
+#include <csignal>
 #include <thread>
 
 #include "distributed/affinity.h"
 #include "distributed/agreement.h"
+#include "distributed/core_rotation.h"
 #include "distributed/local_communicator.h"
 #include "distributed/runtime.h"
 
@@ -131,6 +137,86 @@ TEST(Affinity, IsDescribedAndJudged) {
   EXPECT_GE(here.allowed.size(), 1u);
   EXPECT_GE(here.online, static_cast<int>(here.allowed.size()));
 }
+
+TEST(CoreRotation, IsAmongRanksWithCoresOfTheirOwnBehindOneCache) {
+  using Host = std::vector<RankOnCores>;
+  const auto processes = [](const Host& host, size_t own) {
+    std::vector<pid_t> found;
+    for (const RankOnCores& rank : ranks_in_turns(host, own)) found.push_back(rank.process);
+    return found;
+  };
+  const Host two_caches = {{10, 4, {4}}, {11, 0, {0}}, {12, 0, {2}}, {13, 0, {1}}, {14, 4, {5}}, {15, -1, {3, 6}}};
+  EXPECT_EQ(processes(two_caches, 0), (std::vector<pid_t>{10, 14}));
+  EXPECT_EQ(processes(two_caches, 2), (std::vector<pid_t>{11, 12, 13}));
+  EXPECT_EQ(processes(two_caches, 4), (std::vector<pid_t>{10, 14}));
+  EXPECT_EQ(processes(two_caches, 5), std::vector<pid_t>());
+  EXPECT_EQ(processes({{10, 0, {0, 1}}, {11, 0, {2, 3}}}, 1), (std::vector<pid_t>{10, 11}));
+  EXPECT_EQ(processes({{10, 0, {0, 1}}, {11, 0, {1, 2}}}, 1), std::vector<pid_t>());
+  EXPECT_EQ(processes({{10, 0, {0, 1}}, {11, 0, {2}}}, 0), std::vector<pid_t>());
+  EXPECT_EQ(processes({{10, 0, {0}}}, 0), std::vector<pid_t>());
+  EXPECT_EQ(processes({{10, 0, {0}}, {11, 1, {1}}}, 0), std::vector<pid_t>());
+}
+
+/// A process that sleeps, bound to one core.
+class Sleeper {
+ public:
+  explicit Sleeper(int core) : process_(fork()) {
+    if (process_ == 0) {
+      while (true) pause();
+    }
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    CPU_SET(static_cast<size_t>(core), &set);
+    sched_setaffinity(process_, sizeof set, &set);
+  }
+  ~Sleeper() {
+    kill(process_, SIGKILL);
+    waitpid(process_, nullptr, 0);
+  }
+  pid_t process() const { return process_; }
+  int core() const {
+    cpu_set_t set;
+    sched_getaffinity(process_, sizeof set, &set);
+    int core = 0;
+    while (!CPU_ISSET(static_cast<size_t>(core), &set)) ++core;
+    return core;
+  }
+
+ private:
+  pid_t process_;
+};
+
+TEST(CoreRotation, HandsCoresRoundTwiceAStepAndBackAtTheEnd) {
+  const std::vector<int> allowed = read_affinity().allowed;
+  if (allowed.size() < 2) GTEST_SKIP() << "needs two cores";
+  const Sleeper first(allowed[0]), second(allowed[1]);
+  const std::vector<RankOnCores> ranks = {{first.process(), 0, {allowed[0]}}, {second.process(), 0, {allowed[1]}}};
+  ASSERT_TRUE(may_move(ranks));
+  EXPECT_EQ(first.core(), allowed[0]);
+  {
+    CoreRotation rotation(ranks);
+    rotation.begin_step();
+    std::this_thread::sleep_for(std::chrono::milliseconds(150));
+    EXPECT_EQ(first.core(), allowed[0]);  // how long is a step?
+    std::vector<int> seen = {first.core()};
+    rotation.begin_step();
+    const Deadline deadline = Deadline::in_s(20.0);
+    while (seen.size() < 3 && std::chrono::steady_clock::now() < deadline.at()) {
+      if (first.core() != seen.back()) seen.push_back(first.core());
+    }
+    EXPECT_EQ(seen, (std::vector<int>{allowed[0], allowed[1], allowed[0]}));
+    std::this_thread::sleep_for(std::chrono::milliseconds(150));
+    rotation.begin_step();
+    while (first.core() == allowed[0] && std::chrono::steady_clock::now() < deadline.at()) {
+    }
+    EXPECT_LT(std::chrono::steady_clock::now(), deadline.at());
+  }
+  EXPECT_EQ(first.core(), allowed[0]);
+  EXPECT_EQ(second.core(), allowed[1]);
+  EXPECT_EQ(read_affinity().allowed, allowed);
+}
+
+TEST(CoreRotation, MovesNoOtherProgram) { EXPECT_FALSE(may_move({{getppid(), 0, {0}}})); }
 
 }  // namespace
 }  // namespace tessera::distributed
