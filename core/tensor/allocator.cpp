@@ -165,7 +165,7 @@ std::string_view name_of(MemoryCategory category) {
 /// Large blocks lie on huge pages where the system has some to give: passes over them then wait less for address translation.
 void* new_block(size_t size_bytes) {
   constexpr size_t kHugePage_bytes = size_t{2} << 20;
-  const bool large = size_bytes >= 2 * kHugePage_bytes;
+  const bool large = size_bytes >= kHugePage_bytes;
   void* block = nullptr;
   if (posix_memalign(&block, large ? kHugePage_bytes : kAlignmentBytes, size_bytes) != 0) return nullptr;
   if (large) madvise(block, size_bytes, MADV_HUGEPAGE);  // advice: failure changes nothing
