@@ -32,9 +32,9 @@ cpu_set_t set_of(const std::vector<int>& cores) {
 
 // The threads that have the rank's cores. Those that roam find their way around the others.
 void move_threads(pid_t process, const cpu_set_t& from, const cpu_set_t& to) {
-  std::error_code ignored;  // processes and threads may end meanwhile
-  for (const auto& entry : std::filesystem::directory_iterator(fmt::format("/proc/{}/task", process), ignored)) {
-    const std::string name = entry.path().filename();
+  std::error_code ended;  // as processes and threads may at any moment
+  for (std::filesystem::directory_iterator task(fmt::format("/proc/{}/task", process), ended); task != std::filesystem::directory_iterator(); task.increment(ended)) {
+    const std::string name = task->path().filename();
     pid_t thread = 0;
     std::from_chars(name.data(), name.data() + name.size(), thread);
     cpu_set_t set;
