@@ -20,8 +20,9 @@
 namespace tessera::distributed {
 namespace {
 
-// To fill another core's caches takes up to half a millisecond.
+// To fill another core's caches takes up to half a millisecond; slow stretches last for several turns of a long step.
 constexpr int64_t kShortestTurnNs = 50'000'000;
+constexpr int64_t kTurnNs = 200'000'000;
 
 cpu_set_t set_of(const std::vector<int>& cores) {
   cpu_set_t set;
@@ -118,8 +119,9 @@ void CoreRotation::begin_step() {
 
 /// In a step like the last one.
 int64_t CoreRotation::turns() const {
-  const int64_t turns = std::min(static_cast<int64_t>(ranks_.size()), length_ns_ / kShortestTurnNs);
-  return turns < 2 ? 0 : turns;
+  const auto round = static_cast<int64_t>(ranks_.size());
+  const int64_t turns = std::min(round, length_ns_ / kShortestTurnNs);
+  return turns < 2 ? 0 : std::max(turns, length_ns_ / (round * kTurnNs) * round);
 }
 
 void CoreRotation::move_to(size_t places) {

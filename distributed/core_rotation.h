@@ -39,7 +39,7 @@ class CoreRotation {
   /// Everybody back to his cores.
   ~CoreRotation();
 
-  /// Cores change hands now and as often within the step as there are ranks, by the length of the last step, if that is long enough for it.
+  /// Cores change hands now and as often within the step as there are ranks, in long steps for every 200 ms, by the length of the last one, if that is long enough.
   void begin_step();
 
  private:

@@ -38,7 +38,7 @@ uint64_t tags_of_a_kind(MPI_Comm comm) {
   int found = 0;
   MPI_Comm_get_attr(comm, MPI_TAG_UB, &limit, &found);
   const int upper = found ? *static_cast<int*>(limit) : 32767;  // the least that the standard allows
-  return (static_cast<uint64_t>(upper) + 1) / 2;
+  return (static_cast<uint64_t>(upper) + 1) / 4;
 }
 
 bool is_long_floating_sum(CollectiveKind kind, const CollectiveRequest& request) {
@@ -56,6 +56,7 @@ MpiCommunicator::MpiCommunicator(int rank, int size, std::shared_ptr<Communicato
       engine_(engine),
       exchange_(exchange),
       library_(library),
+      memory_(std::make_shared<PeerMemory>(exchange)),
       tags_of_a_kind_(tags_of_a_kind(exchange)) {}
 
 std::shared_ptr<MpiCommunicator> MpiCommunicator::over(MPI_Comm comm, const std::string& name, uint64_t id,
@@ -97,7 +98,7 @@ std::shared_ptr<Communicator> MpiCommunicator::split(int color, int key, const s
 
 int MpiCommunicator::tag_of(const CollectiveRecord& record) const {
   const uint64_t place = record.sequence % tags_of_a_kind_;
-  return static_cast<int>(record.is_point_to_point() ? tags_of_a_kind_ + place : place);
+  return static_cast<int>(2 * (record.is_point_to_point() ? tags_of_a_kind_ + place : place));
 }
 
 void MpiCommunicator::start(std::shared_ptr<WorkState> work, CollectiveRequest request, const ReadyEvent& ready) {
@@ -111,7 +112,7 @@ void MpiCommunicator::start(std::shared_ptr<WorkState> work, CollectiveRequest r
 void MpiCommunicator::start_exchange(std::shared_ptr<WorkState> work, CollectiveRequest request, const ReadyEvent& ready) {
   Plan plan = plan_of(work->record().kind, request, rank(), size());
   const int tag = tag_of(work->record());
-  auto operation = std::make_shared<Exchange>(work, exchange_, tag, std::move(request), std::move(plan));
+  auto operation = std::make_shared<Exchange>(work, exchange_, memory_, tag, std::move(request), std::move(plan));
   ready.on_finished([operation, engine = engine_](const std::exception_ptr& error) {
     if (error) {
       operation->work().finish(error);

@@ -10,6 +10,7 @@
 #include "distributed/communicator.h"
 #include "distributed/mpi/engine.h"
 #include "distributed/mpi/library_reduce.h"
+#include "distributed/mpi/peer_memory.h"
 
 namespace tessera::distributed::mpi {
 
@@ -37,7 +38,8 @@ class MpiCommunicator : public Communicator {
   std::shared_ptr<Engine> engine_;
   MPI_Comm exchange_;
   MPI_Comm library_;
-  uint64_t tags_of_a_kind_;  // the lower half of all tags is for collectives, the upper for sends and receives
+  std::shared_ptr<const PeerMemory> memory_;
+  uint64_t tags_of_a_kind_;  // the lower half of all pairs of tags is for collectives, the upper for sends and receives
   std::shared_ptr<LibraryQueue> queue_ = std::make_shared<LibraryQueue>();
 };
 

@@ -12,10 +12,21 @@
 namespace tessera::distributed::mpi {
 namespace {
 
-// All chunks in flight from a peer fit in a core's second cache: MPI often completes them together. A multiple of every element size.
+// Of messages and of what is read at a time. All chunks in flight from a peer fit in a core's second cache: MPI often completes them together. A multiple of every
+// element size.
 constexpr size_t kChunkBytes = 256 << 10;
 constexpr int kChunksInFlight = 4;    // with one peer and direction
 constexpr size_t kPeersInFlight = 8;  // in one direction
+
+/// Where the sender's data lies.
+struct Offer {
+  const std::byte* address;
+  size_t size_bytes;
+};
+
+size_t chunks_of(size_t size_bytes) { return (size_bytes + kChunkBytes - 1) / kChunkBytes; }
+
+size_t bytes_of_chunk(size_t chunk, size_t size_bytes) { return std::min(kChunkBytes, size_bytes - chunk * kChunkBytes); }
 
 void give_terms(const Phase& phase, size_t offset_bytes, size_t size_bytes, const std::vector<Staging>& received) {
   std::vector<const float*> terms{reinterpret_cast<const float*>(phase.own + offset_bytes)};
@@ -25,23 +36,8 @@ void give_terms(const Phase& phase, size_t offset_bytes, size_t size_bytes, cons
 
 }  // namespace
 
-Staging::Staging(size_t size_bytes)
-    : data_(static_cast<std::byte*>(allocate_bytes(size_bytes, MemoryCategory::communication))), size_bytes_(size_bytes) {}
-
-Staging::~Staging() {
-  if (data_) free_bytes(data_, size_bytes_, MemoryCategory::communication);
-}
-
-Staging::Staging(Staging&& other) noexcept : data_(std::exchange(other.data_, nullptr)), size_bytes_(std::exchange(other.size_bytes_, 0)) {}
-
-Staging& Staging::operator=(Staging&& other) noexcept {
-  std::swap(data_, other.data_);
-  std::swap(size_bytes_, other.size_bytes_);
-  return *this;
-}
-
-Exchange::Exchange(std::shared_ptr<WorkState> work, MPI_Comm comm, int tag, CollectiveRequest request, Plan plan)
-    : Operation(std::move(work)), comm_(comm), tag_(tag), request_(std::move(request)), plan_(std::move(plan)) {}
+Exchange::Exchange(std::shared_ptr<WorkState> work, MPI_Comm comm, std::shared_ptr<const PeerMemory> memory, int tag, CollectiveRequest request, Plan plan)
+    : Operation(std::move(work)), comm_(comm), memory_(std::move(memory)), tag_(tag), request_(std::move(request)), plan_(std::move(plan)) {}
 
 void Exchange::do_begin(Requests& requests) { open_phase(requests); }
 
@@ -54,113 +50,217 @@ void Exchange::open_phase(Requests& requests) {
       work().write_output([&] { std::memcpy(phase.own_target, phase.own, phase.own_bytes); });
     }
     if (phase.combine_terms && phase.receives.empty() && phase.own_bytes > 0) work().write_output([&] { give_terms(phase, 0, phase.own_bytes, {}); });
-    sends_ = {};
-    receives_ = {};
-    std::vector<int> missing;
-    for (const Outgoing& out : phase.sends) sends_.all.push_back({.peer = out.peer, .source = out.data, .size_bytes = out.size_bytes});
-    for (const Incoming& in : phase.receives) {
-      receives_.all.push_back({.peer = in.peer, .target = in.target, .size_bytes = in.size_bytes});
-      missing.push_back(in.peer);
+    open_lanes(phase);
+    for (Lanes* lanes : {&receives_, &sends_}) {
+      for (Lane& lane : lanes->all) {
+        if (lane.by_reading) post_offer(requests, lane);
+      }
+      post(requests, *lanes);
     }
-    const size_t own_chunks = (phase.own_bytes + kChunkBytes - 1) / kChunkBytes;
-    combined_.assign(phase.reduce ? own_chunks : 0, false);
-    terms_.resize(phase.combine_terms ? own_chunks : 0);
-    work().set_missing(std::move(missing));
-    post(requests, receives_, true);
-    post(requests, sends_, false);
     if (!sends_.all.empty() || !receives_.all.empty()) return;
   }
   if (plan_.finish) work().write_output(plan_.finish);
   work().finish(nullptr);
 }
 
-void Exchange::post(Requests& requests, Lanes& lanes, bool receive) {
+void Exchange::open_lanes(const Phase& phase) {
+  sends_ = {};
+  receives_ = {};
+  const auto by_reading = [this](const auto& transfer) { return transfer.size_bytes > kChunkBytes && memory_->reaches(transfer.peer); };
+  for (const Outgoing& out : phase.sends) {
+    sends_.all.push_back({.index = sends_.all.size(), .peer = out.peer, .source = out.data, .size_bytes = out.size_bytes, .by_reading = by_reading(out)});
+  }
+  std::vector<int> missing;
+  for (const Incoming& in : phase.receives) {
+    receives_.all.push_back(
+        {.index = receives_.all.size(), .receives = true, .peer = in.peer, .target = in.target, .size_bytes = in.size_bytes, .by_reading = by_reading(in)});
+    missing.push_back(in.peer);
+  }
+  combined_.assign(phase.reduce || phase.combine_terms ? chunks_of(phase.own_bytes) : 0, false);
+  terms_.clear();
+  terms_.resize(phase.combine_terms ? combined_.size() : 0);
+  work().set_missing(std::move(missing));
+}
+
+void Exchange::post(Requests& requests, Lanes& lanes) {
   while (lanes.first_open < lanes.all.size() && lanes.all[lanes.first_open].complete()) ++lanes.first_open;
   const size_t end = std::min(lanes.all.size(), lanes.first_open + kPeersInFlight);
   for (size_t i = lanes.first_open; i < end; ++i) {
     Lane& lane = lanes.all[i];
-    while (lane.in_flight < kChunksInFlight && lane.posted_bytes < lane.size_bytes) post_chunk(requests, lane, i, receive);
+    while (!lane.by_reading && lane.in_flight < kChunksInFlight && lane.posted_bytes < lane.size_bytes) post_chunk(requests, lane);
   }
 }
 
-void Exchange::post_chunk(Requests& requests, Lane& lane, size_t lane_index, bool receive) {
+void Exchange::post_chunk(Requests& requests, Lane& lane) {
   const size_t offset = lane.posted_bytes;
-  const size_t size_bytes = std::min(kChunkBytes, lane.size_bytes - offset);
-  const auto count = static_cast<int>(size_bytes);
-  const uint32_t slot = free_slot();
-  Chunk& chunk = chunks_[slot];
-  chunk = {.receive = receive, .lane = lane_index, .offset_bytes = offset, .size_bytes = size_bytes, .staging = {}};
-  MPI_Request request = MPI_REQUEST_NULL;
-  if (receive) {
-    chunk.staging = Staging(size_bytes);
-    check(MPI_Irecv(chunk.staging.data(), count, MPI_BYTE, lane.peer, tag_, comm_, &request), "MPI_Irecv");
+  Message message{.offset_bytes = offset, .size_bytes = std::min(kChunkBytes, lane.size_bytes - offset)};
+  lane.posted_bytes += message.size_bytes;
+  if (lane.receives) {
+    receive(requests, lane, std::move(message));
   } else {
-    check(MPI_Isend(lane.source + offset, count, MPI_BYTE, lane.peer, tag_, comm_, &request), "MPI_Isend");
+    send(requests, lane, std::move(message), lane.source + offset);
   }
-  requests.add(request, *this, slot);
-  lane.posted_bytes += size_bytes;
+}
+
+void Exchange::post_offer(Requests& requests, Lane& lane) {
+  Message message{.content = Content::offer, .size_bytes = sizeof(Offer)};
+  if (lane.receives) return receive(requests, lane, std::move(message));
+  const Offer offer{lane.source, lane.size_bytes};
+  message.staging = Staging(sizeof offer);
+  std::memcpy(message.staging.data(), &offer, sizeof offer);
+  const std::byte* source = message.staging.data();
+  send(requests, lane, std::move(message), source);
+  receive(requests, lane, {.content = Content::done, .size_bytes = 1});
+  lane.posted_bytes = lane.size_bytes;
+}
+
+// The sender may go on.
+void Exchange::post_done(Requests& requests, Lane& lane) {
+  lane.posted_bytes = lane.size_bytes;
+  send(requests, lane, {.content = Content::done, .size_bytes = 1}, &kNothing);
+}
+
+void Exchange::send(Requests& requests, Lane& lane, Message message, const std::byte* source) {
+  MPI_Request request = MPI_REQUEST_NULL;
+  check(MPI_Isend(source, static_cast<int>(message.size_bytes), MPI_BYTE, lane.peer, tag_of(message), comm_, &request), "MPI_Isend");
+  track(requests, lane, std::move(message), request);
+}
+
+void Exchange::receive(Requests& requests, Lane& lane, Message message) {
+  MPI_Request request = MPI_REQUEST_NULL;
+  message.staging = Staging(message.size_bytes);
+  check(MPI_Irecv(message.staging.data(), static_cast<int>(message.size_bytes), MPI_BYTE, lane.peer, tag_of(message), comm_, &request), "MPI_Irecv");
+  track(requests, lane, std::move(message), request);
+}
+
+void Exchange::track(Requests& requests, Lane& lane, Message message, MPI_Request request) {
+  message.of_receives = lane.receives;
+  message.lane = lane.index;
   ++lane.in_flight;
+  if (free_.empty()) {
+    free_.push_back(static_cast<uint32_t>(messages_.size()));
+    messages_.emplace_back();
+  }
+  const uint32_t slot = free_.back();
+  free_.pop_back();
+  messages_[slot] = std::move(message);
+  requests.add(request, *this, slot);
 }
 
 void Exchange::do_completed(Requests& requests, uint32_t slot, const MPI_Status& status) {
-  Chunk chunk = std::move(chunks_[slot]);
+  Message message = std::move(messages_[slot]);
   free_.push_back(slot);
-  Lanes& lanes = chunk.receive ? receives_ : sends_;
-  Lane& lane = lanes.all[chunk.lane];
+  Lanes& lanes = message.of_receives ? receives_ : sends_;
+  Lane& lane = lanes.all[message.lane];
   --lane.in_flight;
-  if (chunk.receive) {
-    take_in(chunk, lane, status);
-    if (lane.complete()) work().arrived(lane.peer);
+  if (lane.receives && message.content != Content::done) {
+    int count = 0;
+    MPI_Get_count(&status, MPI_BYTE, &count);
+    expect_size(lane, static_cast<size_t>(count), message.size_bytes);
+    take_in(requests, message, lane);
   }
-  post(requests, lanes, chunk.receive);
+  if (lane.receives && !lane.by_reading && lane.complete()) work().arrived(lane.peer);
+  post(requests, lanes);
   if (receives_.first_open == receives_.all.size() && sends_.first_open == sends_.all.size()) {
     ++phase_;
     open_phase(requests);
   }
 }
 
-void Exchange::take_in(Chunk& chunk, const Lane& lane, const MPI_Status& status) {
-  int count = 0;
-  MPI_Get_count(&status, MPI_BYTE, &count);
-  if (static_cast<size_t>(count) != chunk.size_bytes) {
-    throw Error(ErrorKind::runtime,
-                fmt::format("internal error: {} got {} bytes from rank {} where {} were expected", work().record().text(), count, lane.peer,
-                            chunk.size_bytes),
-                "", "please report this");
+void Exchange::expect_size(const Lane& lane, size_t size_bytes, size_t expected_bytes) {
+  if (size_bytes == expected_bytes) return;
+  throw Error(ErrorKind::runtime,
+              fmt::format("internal error: {} got {} bytes from rank {} where {} were expected", work().record().text(), size_bytes, lane.peer, expected_bytes), "",
+              "please report this");
+}
+
+void Exchange::take_in(Requests& requests, Message& message, Lane& lane) {
+  if (message.content == Content::offer) {
+    take_offer(requests, message, lane);
+  } else if (plan_.phases[phase_].combine_terms) {
+    const size_t chunk = message.offset_bytes / kChunkBytes;
+    terms_[chunk].push_back(std::move(message.staging));
+    combine_terms(requests, chunk, chunk + 1);
+  } else {
+    work().write_output([&] { put(lane, message.offset_bytes, message.size_bytes, message.staging.data()); });
   }
+}
+
+void Exchange::take_offer(Requests& requests, const Message& message, Lane& lane) {
+  Offer offer;
+  std::memcpy(&offer, message.staging.data(), sizeof offer);
+  expect_size(lane, offer.size_bytes, lane.size_bytes);
+  lane.source = offer.address;
+  work().arrived(lane.peer);
+  if (plan_.phases[phase_].combine_terms) {
+    combine_terms(requests, 0, terms_.size());
+  } else if (read(lane)) {
+    post_done(requests, lane);
+  }
+}
+
+// False when the work is over or the peer has ended; whoever watches over the ranks says so.
+bool Exchange::read(const Lane& lane) {
   const Phase& phase = plan_.phases[phase_];
-  work().write_output([&] {
-    if (phase.combine_terms) return keep_term(chunk);
-    if (phase.reduce) return reduce(chunk, lane.target + chunk.offset_bytes);
-    std::memcpy(lane.target + chunk.offset_bytes, chunk.staging.data(), chunk.size_bytes);
+  const Staging staging(phase.reduce ? kChunkBytes : 0);
+  bool there = true;
+  for (size_t offset = 0; offset < lane.size_bytes && there; offset += kChunkBytes) {
+    const size_t size_bytes = bytes_of_chunk(offset / kChunkBytes, lane.size_bytes);
+    std::byte* target = phase.reduce ? staging.data() : lane.target + offset;
+    const bool goes_on = work().write_output([&] {
+      there = memory_->read(lane.peer, lane.source + offset, target, size_bytes);
+      if (there && phase.reduce) reduce(lane, offset, size_bytes, target);
+    });
+    there = there && goes_on;
+  }
+  return there;
+}
+
+// Puts what a message brought in its place.
+void Exchange::put(const Lane& lane, size_t offset_bytes, size_t size_bytes, const std::byte* received) {
+  if (plan_.phases[phase_].reduce) return reduce(lane, offset_bytes, size_bytes, received);
+  std::memcpy(lane.target + offset_bytes, received, size_bytes);
+}
+
+void Exchange::reduce(const Lane& lane, size_t offset_bytes, size_t size_bytes, const std::byte* received) {
+  const size_t chunk = offset_bytes / kChunkBytes;
+  std::byte* target = lane.target + offset_bytes;
+  const std::byte* first = combined_[chunk] ? target : plan_.phases[phase_].own + offset_bytes;
+  combine(plan_.op, plan_.type, first, received, target, size_bytes / size_bytes_of(plan_.type));
+  combined_[chunk] = true;
+}
+
+// Of the chunks [begin, end) those whose terms are all here or can be read. Only then is anything read, so that it stays in the caches until it is combined.
+void Exchange::combine_terms(Requests& requests, size_t begin, size_t end) {
+  size_t sent = 0;
+  for (const Lane& lane : receives_.all) {
+    if (lane.by_reading && lane.source == nullptr) return;
+    sent += !lane.by_reading;
+  }
+  for (size_t chunk = begin; chunk < end; ++chunk) {
+    if (terms_[chunk].size() == sent && !combine_chunk(chunk)) return;
+  }
+  if (std::find(combined_.begin(), combined_.end(), false) != combined_.end()) return;
+  for (Lane& lane : receives_.all) {
+    if (lane.by_reading) post_done(requests, lane);
+  }
+}
+
+// False as read().
+bool Exchange::combine_chunk(size_t chunk) {
+  const Phase& phase = plan_.phases[phase_];
+  std::vector<Staging> received = std::move(terms_[chunk]);
+  const size_t offset = chunk * kChunkBytes, size_bytes = bytes_of_chunk(chunk, phase.own_bytes);
+  const bool goes_on = work().write_output([&] {
+    for (const Lane& lane : receives_.all) {
+      if (!lane.by_reading) continue;
+      received.emplace_back(size_bytes);
+      if (!memory_->read(lane.peer, lane.source + offset, received.back().data(), size_bytes)) return;
+    }
+    give_terms(phase, offset, size_bytes, received);
+    combined_[chunk] = true;
   });
-}
-
-void Exchange::reduce(const Chunk& chunk, std::byte* target) {
-  const size_t index = chunk.offset_bytes / kChunkBytes;
-  const std::byte* first = combined_[index] ? target : plan_.phases[phase_].own + chunk.offset_bytes;
-  combine(plan_.op, plan_.type, first, chunk.staging.data(), target, chunk.size_bytes / size_bytes_of(plan_.type));
-  combined_[index] = true;
-}
-
-// Until all peers' are there, which come in any order.
-void Exchange::keep_term(Chunk& chunk) {
-  const Phase& phase = plan_.phases[phase_];
-  std::vector<Staging>& received = terms_[chunk.offset_bytes / kChunkBytes];
-  received.push_back(std::move(chunk.staging));
-  if (received.size() < phase.receives.size()) return;
-  give_terms(phase, chunk.offset_bytes, chunk.size_bytes, received);
-  received.clear();
-}
-
-uint32_t Exchange::free_slot() {
-  if (free_.empty()) {
-    chunks_.emplace_back();
-    return static_cast<uint32_t>(chunks_.size() - 1);
-  }
-  const uint32_t slot = free_.back();
-  free_.pop_back();
-  return slot;
+  return goes_on && combined_[chunk];
 }
 
 }  // namespace tessera::distributed::mpi

@@ -13,8 +13,6 @@ constexpr size_t kDirectTotalBytes = 256 << 10;
 // Ranges are cut so that no two ranks write one cache line.
 constexpr size_t kGranuleElements = 64;
 
-const std::byte kNothing{};  // what messages without content carry
-
 struct Group {
   int rank;
   int size;

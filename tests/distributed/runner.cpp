@@ -1,8 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-// mpirun -n N distributed_runner N [part of a case's name]: runs the cases; all ranks agree whether one passed.
+// mpirun -n N distributed_runner [--forbid-reading] N [part of a case's name]: runs the cases; all ranks agree whether one passed. --forbid-reading: no rank may read
+// another's memory, as in many containers.
 #include "tests/distributed/runner.h"
 
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+
+#include <cerrno>
 #include <condition_variable>
+#include <cstddef>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -78,6 +86,18 @@ int run_all(Runtime& runtime, const char* part) {
   return failed > 0 || ran == 0;
 }
 
+// For this process's life. False when the system does not allow it.
+bool forbid_reading() {
+  sock_filter rules[] = {
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_process_vm_readv, 0, 1),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+  };
+  sock_fprog program{sizeof rules / sizeof rules[0], rules};
+  return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
+}
+
 }  // namespace
 
 void Context::expect(bool condition, const std::string& what) {
@@ -97,6 +117,11 @@ void Context::expect_error(const std::function<void()>& function, const std::str
 
 int main(int argc, char** argv) {
   using namespace tessera::distributed;
+  if (argc > 1 && std::strcmp(argv[1], "--forbid-reading") == 0) {
+    if (!testing::forbid_reading()) return 2;
+    ++argv;
+    --argc;
+  }
   if (argc < 2) return 2;
   Runtime runtime;
   if (runtime.size() != std::atoi(argv[1])) {
