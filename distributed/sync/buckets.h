@@ -15,8 +15,8 @@ struct Bucket {
 };
 
 /// Cuts the flat layout into buckets, last parameter first, as backward fills them. The first bucket is small so that communication
-/// starts early; the others hold about `bucket_bytes` of f32 gradient, or one parameter if that is larger. Fixed parameters are in no bucket, but for
-/// runs of them that are too small to cut a bucket in two.
+/// starts early, the last so that it is over soon after backward; the others hold about `bucket_bytes` of f32 gradient, or one parameter if that is larger. Fixed
+/// parameters are in no bucket, but for runs of them that are too small to cut a bucket in two.
 std::vector<Bucket> make_buckets(const nn::FlatParameters& parameters, int64_t bucket_bytes);
 
 }  // namespace tessera::distributed

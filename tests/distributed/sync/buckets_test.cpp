@@ -51,6 +51,13 @@ void expect_partition(const nn::FlatParameters& parameters, const std::vector<Bu
   EXPECT_EQ(tensors, static_cast<int64_t>(parameters.slots().size()));
 }
 
+/// Slots 2 i and 2 i + 1 are weight and bias of layer i.
+std::vector<bool> fixed_layers(const Model& model, const std::vector<size_t>& layers) {
+  std::vector<bool> fixed(model.parameters->slots().size());
+  for (const size_t layer : layers) fixed[2 * layer] = fixed[2 * layer + 1] = true;
+  return fixed;
+}
+
 TEST(Buckets, CoverEveryParameterOnceFromTheLastToTheFirst) {
   const Model model({3, 300, 17, 520, 64, 64, 700, 5});
   for (const int64_t bucket_bytes : {int64_t{1}, int64_t{4096}, kMiB / 2, kMiB, 3 * kMiB, 100 * kMiB}) {
@@ -59,17 +66,29 @@ TEST(Buckets, CoverEveryParameterOnceFromTheLastToTheFirst) {
   }
 }
 
-TEST(Buckets, TheFirstIsSmallAndTheOthersHoldWhatWasAsked) {
+TEST(Buckets, FirstAndLastAreSmallAndTheOthersHoldWhatWasAsked) {
   const Model model(std::vector<int64_t>(40, 256));  // 40 layers of a quarter MiB and a little
   const auto buckets = make_buckets(*model.parameters, 3 * kMiB);
   ASSERT_GE(buckets.size(), 4u);
   const int64_t slack_bytes = largest_tensor_bytes(*model.parameters);
   EXPECT_GE(size_bytes(buckets[0]), kMiB);
   EXPECT_LT(size_bytes(buckets[0]), kMiB + slack_bytes);
-  for (size_t i = 1; i + 1 < buckets.size(); ++i) {
+  for (size_t i = 1; i + 2 < buckets.size(); ++i) {
     EXPECT_GE(size_bytes(buckets[i]), 3 * kMiB);
     EXPECT_LT(size_bytes(buckets[i]), 3 * kMiB + slack_bytes);
   }
+  EXPECT_LE(size_bytes(buckets.back()), kMiB);
+  EXPECT_GE(size_bytes(buckets.back()), kMiB - slack_bytes);
+  expect_partition(*model.parameters, buckets);
+}
+
+TEST(Buckets, TheLastIsSmallBeforeFixedParameters) {
+  const Model model(std::vector<int64_t>(40, 256));
+  model.parameters->fix(fixed_layers(model, {0, 1, 2}));
+  const auto buckets = make_buckets(*model.parameters, 3 * kMiB);
+  EXPECT_EQ(buckets.back().begin, model.parameters->slots()[6].offset_elements);
+  EXPECT_LE(size_bytes(buckets.back()), kMiB);
+  EXPECT_GT(size_bytes(buckets.back()), kMiB / 2);
 }
 
 TEST(Buckets, SmallBucketsHoldOneTensorEach) {
@@ -84,13 +103,6 @@ TEST(Buckets, ASmallModelIsOneBucket) {
   const auto buckets = make_buckets(*model.parameters, 25 * kMiB);
   ASSERT_EQ(buckets.size(), 1u);
   EXPECT_EQ(buckets[0].tensors, 6);
-}
-
-/// Slots 2 i and 2 i + 1 are weight and bias of layer i.
-std::vector<bool> fixed_layers(const Model& model, const std::vector<size_t>& layers) {
-  std::vector<bool> fixed(model.parameters->slots().size());
-  for (const size_t layer : layers) fixed[2 * layer] = fixed[2 * layer + 1] = true;
-  return fixed;
 }
 
 TEST(Buckets, FixedParametersAtEitherEndAreInNone) {
