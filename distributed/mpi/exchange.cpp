@@ -84,10 +84,12 @@ void Exchange::open_lanes(const Phase& phase) {
 
 void Exchange::post(Requests& requests, Lanes& lanes) {
   while (lanes.first_open < lanes.all.size() && lanes.all[lanes.first_open].complete()) ++lanes.first_open;
-  const size_t end = std::min(lanes.all.size(), lanes.first_open + kPeersInFlight);
-  for (size_t i = lanes.first_open; i < end; ++i) {
+  size_t open = 0;
+  for (size_t i = lanes.first_open; i < lanes.all.size() && open < kPeersInFlight; ++i) {
     Lane& lane = lanes.all[i];
-    while (!lane.by_reading && lane.in_flight < kChunksInFlight && lane.posted_bytes < lane.size_bytes) post_chunk(requests, lane);
+    if (lane.by_reading || lane.complete()) continue;  // what is read may wait for what is sent
+    while (lane.in_flight < kChunksInFlight && lane.posted_bytes < lane.size_bytes) post_chunk(requests, lane);
+    ++open;
   }
 }
 

@@ -116,7 +116,9 @@ void reduce_scatter(Context& context) {
 }
 
 void reduce_scatter_by_the_callers_arithmetic(Context& context) {
-  for (const size_t elements : kSizes) {
+  std::vector<size_t> sizes(std::begin(kSizes), std::end(kSizes));
+  sizes.push_back(static_cast<size_t>(context.size) * 80'000);  // every piece is long enough to be read from the peers' memory
+  for (const size_t elements : sizes) {
     for (const bool even : {true, false}) {
       const std::vector<size_t> offsets = even ? even_offsets(elements, context.size) : uneven(elements, context.size);
       std::vector<float> in = values<float>(context.rank, elements);
