@@ -26,7 +26,7 @@ struct Offer {
 
 size_t chunks_of(size_t size_bytes) { return (size_bytes + kChunkBytes - 1) / kChunkBytes; }
 
-size_t bytes_of_chunk(size_t chunk, size_t size_bytes) { return std::min(kChunkBytes, size_bytes - chunk * kChunkBytes); }
+size_t bytes_of_chunk(size_t offset_bytes, size_t size_bytes) { return std::min(kChunkBytes, size_bytes - offset_bytes); }
 
 void give_terms(const Phase& phase, size_t offset_bytes, size_t size_bytes, const std::vector<Staging>& received) {
   std::vector<const float*> terms{reinterpret_cast<const float*>(phase.own + offset_bytes)};
@@ -95,7 +95,7 @@ void Exchange::post(Requests& requests, Lanes& lanes) {
 
 void Exchange::post_chunk(Requests& requests, Lane& lane) {
   const size_t offset = lane.posted_bytes;
-  Message message{.offset_bytes = offset, .size_bytes = std::min(kChunkBytes, lane.size_bytes - offset)};
+  Message message{.offset_bytes = offset, .size_bytes = bytes_of_chunk(offset, lane.size_bytes)};
   lane.posted_bytes += message.size_bytes;
   if (lane.receives) {
     receive(requests, lane, std::move(message));
@@ -207,7 +207,7 @@ bool Exchange::read(const Lane& lane) {
   const Staging staging(phase.reduce ? kChunkBytes : 0);
   bool there = true;
   for (size_t offset = 0; offset < lane.size_bytes && there; offset += kChunkBytes) {
-    const size_t size_bytes = bytes_of_chunk(offset / kChunkBytes, lane.size_bytes);
+    const size_t size_bytes = bytes_of_chunk(offset, lane.size_bytes);
     std::byte* target = phase.reduce ? staging.data() : lane.target + offset;
     const bool goes_on = work().write_output([&] {
       there = memory_->read(lane.peer, lane.source + offset, target, size_bytes);
@@ -252,7 +252,7 @@ void Exchange::combine_terms(Requests& requests, size_t begin, size_t end) {
 bool Exchange::combine_chunk(size_t chunk) {
   const Phase& phase = plan_.phases[phase_];
   std::vector<Staging> received = std::move(terms_[chunk]);
-  const size_t offset = chunk * kChunkBytes, size_bytes = bytes_of_chunk(chunk, phase.own_bytes);
+  const size_t offset = chunk * kChunkBytes, size_bytes = bytes_of_chunk(offset, phase.own_bytes);
   const bool goes_on = work().write_output([&] {
     for (const Lane& lane : receives_.all) {
       if (!lane.by_reading) continue;

@@ -7,7 +7,6 @@
 
 #include <cerrno>
 #include <cstdint>
-#include <numeric>
 #include <random>
 #include <system_error>
 
@@ -42,8 +41,9 @@ bool shows(const Probe& probe) {
   return count == sizeof content && content == probe.content;
 }
 
-// Ranks of `comm` on this host.
-std::vector<int> neighbours(MPI_Comm comm) {
+}  // namespace
+
+std::vector<int> ranks_of_this_host(MPI_Comm comm) {
   MPI_Comm host = MPI_COMM_NULL;
   check(MPI_Comm_split_type(comm, MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL, &host), "MPI_Comm_split_type");
   int size = 0, rank = 0;
@@ -55,8 +55,6 @@ std::vector<int> neighbours(MPI_Comm comm) {
   return ranks;
 }
 
-}  // namespace
-
 PeerMemory::PeerMemory(MPI_Comm comm) {
   int size = 0, rank = 0;
   MPI_Comm_size(comm, &size);
@@ -66,7 +64,7 @@ PeerMemory::PeerMemory(MPI_Comm comm) {
   std::vector<Probe> probes(static_cast<size_t>(size));
   check(MPI_Allgather(&mine, sizeof mine, MPI_BYTE, probes.data(), sizeof mine, MPI_BYTE, comm), "MPI_Allgather");
   std::vector<char> reads(probes.size(), 0), is_read(probes.size(), 0);
-  for (const int peer : neighbours(comm)) reads[static_cast<size_t>(peer)] = peer != rank && shows(probes[static_cast<size_t>(peer)]);
+  for (const int peer : ranks_of_this_host(comm)) reads[static_cast<size_t>(peer)] = peer != rank && shows(probes[static_cast<size_t>(peer)]);
   check(MPI_Alltoall(reads.data(), 1, MPI_CHAR, is_read.data(), 1, MPI_CHAR, comm), "MPI_Alltoall");  // keeps `content` until all have read it
   for (size_t peer = 0; peer < probes.size(); ++peer) processes_.push_back(reads[peer] && is_read[peer] ? static_cast<pid_t>(probes[peer].process) : 0);
 }

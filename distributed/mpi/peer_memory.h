@@ -10,6 +10,9 @@
 
 namespace tessera::distributed::mpi {
 
+/// Collective over `comm`: those of its ranks that run on this host, this one among them, in order.
+std::vector<int> ranks_of_this_host(MPI_Comm comm);
+
 class PeerMemory {
  public:
   /// Collective over `comm`. Tries to read from every rank of this host; containers may forbid it, and MPI's messages do then.

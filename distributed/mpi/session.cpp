@@ -6,26 +6,15 @@
 
 #include "distributed/mpi/communicator.h"
 #include "distributed/mpi/engine.h"
+#include "distributed/mpi/peer_memory.h"
 
 namespace tessera::distributed::mpi {
-namespace {
-
-int leader_of_this_host(int rank) {
-  MPI_Comm host = MPI_COMM_NULL;
-  check(MPI_Comm_split_type(MPI_COMM_WORLD, MPI_COMM_TYPE_SHARED, rank, MPI_INFO_NULL, &host), "MPI_Comm_split_type");
-  int leader = rank;
-  check(MPI_Bcast(&leader, 1, MPI_INT, 0, host), "MPI_Bcast");
-  MPI_Comm_free(&host);
-  return leader;
-}
-
-}  // namespace
 
 Session::Session(std::shared_ptr<FlightRecorder> recorder) : recorder_(std::move(recorder)), engine_(std::make_shared<Engine>(recorder_)) {
   engine_->call([this] {
     MPI_Comm_rank(MPI_COMM_WORLD, &rank_);
     MPI_Comm_size(MPI_COMM_WORLD, &size_);
-    if (size_ > 1) host_leader_ = leader_of_this_host(rank_);
+    if (size_ > 1) host_leader_ = ranks_of_this_host(MPI_COMM_WORLD).front();
   });
 }
 

@@ -73,8 +73,10 @@ TEST(Buckets, FirstAndLastAreSmallAndTheOthersHoldWhatWasAsked) {
   const int64_t slack_bytes = largest_tensor_bytes(*model.parameters);
   EXPECT_GE(size_bytes(buckets[0]), kMiB);
   EXPECT_LT(size_bytes(buckets[0]), kMiB + slack_bytes);
-  for (size_t i = 1; i + 2 < buckets.size(); ++i) {
-    EXPECT_GE(size_bytes(buckets[i]), 3 * kMiB);
+  for (size_t i = 1; i + 1 < buckets.size(); ++i) {
+    if (i + 2 < buckets.size()) {  // the one before the last holds what remains
+      EXPECT_GE(size_bytes(buckets[i]), 3 * kMiB);
+    }
     EXPECT_LT(size_bytes(buckets[i]), 3 * kMiB + slack_bytes);
   }
   EXPECT_LE(size_bytes(buckets.back()), kMiB);
