@@ -64,6 +64,18 @@ void ReadyEvent::wait(const Deadline& deadline) const {
   if (const std::exception_ptr error = state_->error()) std::rethrow_exception(error);
 }
 
+ReadyEvent all_of(const std::vector<ReadyEvent>& events) {
+  if (events.empty()) return ReadyEvent::now();
+  const auto all = std::make_shared<CompletionState>();
+  const auto open = std::make_shared<std::atomic<size_t>>(events.size());
+  for (const ReadyEvent& event : events) {
+    event.on_finished([all, open](const std::exception_ptr& error) {
+      if (error || open->fetch_sub(1) == 1) all->finish(error);
+    });
+  }
+  return ReadyEvent(all);
+}
+
 void ReadyEvent::on_finished(CompletionState::Callback callback) const {
   if (state_) {
     state_->on_finished(std::move(callback));

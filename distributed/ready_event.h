@@ -80,6 +80,9 @@ class ReadyEvent {
   std::shared_ptr<CompletionState> state_;
 };
 
+/// Ready when all of them are; fails as the first that fails.
+ReadyEvent all_of(const std::vector<ReadyEvent>& events);
+
 /// The setting side of a ReadyEvent, for work that another thread does.
 class Completion {
  public:

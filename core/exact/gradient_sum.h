@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <vector>
 
@@ -26,30 +27,33 @@ class GradientSum {
   Reduction reduction() const { return reduction_; }
   bool terms() const { return terms_; }
 
-  void begin_pass();
+  /// Without `sums` sum_terms() is not called, and only the largest magnitudes count.
+  void begin_pass(bool sums);
   /// Adds the gradient that the flat gradient buffer holds for `tensor`; `first`: it is this rank's first quantum of the step.
   void add(size_t tensor, bool first, const GradientGrid& grid);
   /// Writes [begin, end) of the flat gradient buffer: the f32 values of integer sums, which stand at `begin`. exact only.
   void convert(int64_t begin, int64_t end, const int64_t* integer_sums, const GradientGrid& grid) const;
   /// The same of the ranks' f32 gradients, each of which stands at `begin`: rounds them to the grid and sums. One may be what is written. `terms` only.
-  void sum_terms(int64_t begin, int64_t end, std::span<const float* const> gradients, const GradientGrid& grid) const;
+  void sum_terms(int64_t begin, int64_t end, std::span<const float* const> gradients, const GradientGrid& grid);
 
   /// int64, exact without `terms` only.
   const Tensor& integer_sums() const { return integer_sums_; }
   /// f32, fastest only.
   const Tensor& float_sums() const { return float_sums_; }
-  /// Bits of the largest |gradient| of each tensor over this rank's quanta; exact only.
-  std::span<uint32_t> largest_bits() { return largest_bits_; }
+  /// Bits of the largest |gradient| of each tensor among those that this pass has seen here: this rank's quanta, or what sum_terms() got. exact only.
+  const std::shared_ptr<std::vector<uint32_t>>& largest_bits() const { return largest_bits_; }
 
  private:
+  void saw(size_t tensor, uint32_t bits);
   template <typename Body>
-  void for_each_range(int64_t begin, int64_t end, const GradientGrid& grid, Body body) const;
+  void for_each_range(int64_t begin, int64_t end, Body body) const;
 
   const nn::FlatParameters& parameters_;
   Reduction reduction_;
   bool terms_;
+  bool sums_ = true;
   Tensor integer_sums_, float_sums_;
-  std::vector<uint32_t> largest_bits_;
+  std::shared_ptr<std::vector<uint32_t>> largest_bits_;  // anew for every pass: what travels outlives it
 };
 
 }  // namespace tessera

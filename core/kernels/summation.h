@@ -26,7 +26,7 @@ struct GridToFloat {
 };
 
 /// out[i] = f32(sum over k of round_half_even(terms[k][i] * scale), * inverse_scale): RoundToGrid and GridToFloat in one pass. `out` may be a term.
-/// On the calling thread alone, which communicates.
+/// On the calling thread alone, which communicates. Returns the largest |term|, as RoundToGrid does.
 struct SumOnGrid {
   int64_t elements;
   double scale, inverse_scale;
@@ -46,7 +46,7 @@ struct AccumulateFloat {
 struct SummationKernels {
   uint32_t (*round_to_grid)(const RoundToGrid&);
   void (*grid_to_float)(const GridToFloat&);
-  void (*sum_on_grid)(const SumOnGrid&);
+  uint32_t (*sum_on_grid)(const SumOnGrid&);
   void (*accumulate)(const AccumulateFloat&);
   /// Bits of the largest |x|; NaN and infinity compare largest.
   uint32_t (*largest_magnitude_bits)(int64_t elements, const float* x);

@@ -18,14 +18,13 @@ namespace {
 
 // How long the thread polls without a pause after data last moved, in nanoseconds: while a transfer runs, pauses cost
 // bandwidth. After that a peer is late, and a poll, some 10 us with its two context switches, takes time from whatever
-// computes on the core: longer if this rank only waits, shorter if there are more ranks than cores.
-constexpr int64_t kSteadyNs = 2'000'000;
+// computes on the core: longer if this rank only waits and has its core for itself.
+constexpr int64_t kSteadyNs = 200'000;
 constexpr int64_t kSteadyWaitingNs = 20'000'000;
-constexpr int64_t kSteadyCrowdedNs = 200'000;
-// Pauses grow with the time waited, so that they delay a late transfer by some 2 % of its lateness.
+// Pauses grow with the time waited, so that they delay a late transfer by some 10 % of its lateness.
 constexpr int64_t kShortestPauseNs = 100'000;
 constexpr int64_t kLongestPauseNs = 1'000'000;
-constexpr int64_t kPausePart = 50;
+constexpr int64_t kPausePart = 10;
 // How often abandoned requests are looked at.
 constexpr double kAbandonedPauseS = 0.05;
 
@@ -159,8 +158,8 @@ void Engine::wait_for_tasks(double seconds) {
 void Engine::give_way(int64_t idle_ns) {
   const bool waiting = recorder_->waiting_threads() > 0;
   affinity_->set_wide(!waiting);  // a rank that waits leaves its own cores to the poll, and others theirs
-  const bool crowded = crowded_.load(std::memory_order_relaxed);
-  if (idle_ns < (crowded ? kSteadyCrowdedNs : waiting ? kSteadyWaitingNs : kSteadyNs)) {
+  const bool undisturbed = waiting && !crowded_.load(std::memory_order_relaxed);
+  if (idle_ns < (undisturbed ? kSteadyWaitingNs : kSteadyNs)) {
     sched_yield();
   } else if (requests_.all_abandoned()) {
     wait_for_tasks(kAbandonedPauseS);

@@ -63,11 +63,12 @@ void GradientSync::begin_pass(bool reduce) {
   reduce_ = reduce;
   next_bucket_ = 0;
   pending_.clear();
+  summed_.clear();
   missing_.clear();
   for (const Bucket& bucket : buckets_) missing_.push_back(bucket.tensors);
   overlap_ = {};
   started_s_ = 0.0;
-  sum_.begin_pass();
+  sum_.begin_pass(reduce);
 }
 
 void GradientSync::begin_quantum(MicroStep micro_step) { micro_step_ = micro_step; }
@@ -117,6 +118,7 @@ Work GradientSync::launch_terms(const Bucket& bucket) {
   };
   const Work summed = communicator_.reduce_scatter({part_of<float>(gradients, bucket), gradients.storage()}, pieces.offsets, sum, ReadyEvent::now(),
                                                    "gradient bucket terms");
+  summed_.push_back(summed.event());
   return gather(communicator_, gradients, bucket, pieces, summed.event());
 }
 
@@ -124,6 +126,11 @@ Work GradientSync::launch_fastest(const Bucket& bucket) {
   const Tensor &sums = sum_.float_sums(), &gradients = parameters_.gradients();
   return communicator_.all_reduce({part_of<float>(sums, bucket), sums.storage()}, {part_of<float>(gradients, bucket), gradients.storage()}, ReduceOp::sum,
                                   ReadyEvent::now(), "gradient bucket (fastest)");
+}
+
+Work GradientSync::combine_largest_bits() {
+  const std::shared_ptr<std::vector<uint32_t>>& bits = sum_.largest_bits();
+  return communicator_.all_reduce({*bits, bits}, {*bits, bits}, ReduceOp::max, all_of(summed_), "gradient maxima");
 }
 
 void GradientSync::give_up_pass() {

@@ -44,8 +44,10 @@ class GradientSync final : public autograd::GradientHook {
 
   GradientGrid& grid() { return grid_; }
   const GradientGrid& grid() const { return grid_; }
-  /// Over this rank's quanta; to be combined over ranks by maximum. exact only.
-  std::span<uint32_t> largest_bits() { return sum_.largest_bits(); }
+  /// Submits what makes largest_bits() those of all ranks. Once, after the pass's last quantum.
+  Work combine_largest_bits();
+  /// Of each tensor's largest |gradient| over all quanta of the pass. exact only.
+  std::span<const uint32_t> largest_bits() const { return *sum_.largest_bits(); }
   /// Of the last pass.
   const OverlapTimes& overlap() const { return overlap_; }
 
@@ -68,6 +70,7 @@ class GradientSync final : public autograd::GradientHook {
   std::vector<int64_t> missing_;  // tensors, by bucket
   size_t next_bucket_ = 0;
   std::vector<Work> pending_;
+  std::vector<ReadyEvent> summed_;  // terms of the buckets
   double started_s_ = 0.0;
   OverlapTimes overlap_;
 };

@@ -55,18 +55,17 @@ Learner::Learner(const config::Recipe& recipe, std::unique_ptr<Task> task, int64
 
 StepReport Learner::step(int64_t step, const std::vector<int64_t>& quanta, const QuantumSource& source, const Votes& votes) {
   StepReport report{Metrics(task_->metric_names()), 0, 0, 0, 0, 1, {}, {}};
-  std::vector<uint32_t> largest_bits;
   // The very first pass of a run has no grid to round to: it only measures.
   bool reduce = reduction_ != Reduction::exact || !sync_.grid().empty();
   for (report.passes = 1;; ++report.passes) {
     const Pass pass = run_pass(step, report.passes - 1, quanta, source, reduce);
-    combine(pass, votes, report, largest_bits);
+    combine(pass, votes, report);
     const bool finite = std::isfinite(report.metrics.mean(0));
-    const GridVerdict verdict = reduction_ == Reduction::exact ? sync_.grid().judge(largest_bits) : GridVerdict::fits;
+    const GridVerdict verdict = reduction_ == Reduction::exact ? sync_.grid().judge(sync_.largest_bits()) : GridVerdict::fits;
     if (!finite || verdict == GridVerdict::not_finite) diagnose(step, quanta, source);
     if (verdict == GridVerdict::fits && reduce) break;
     TESSERA_ASSERT(report.passes < kMostPasses, "the gradient grid does not settle");
-    sync_.grid().raise(largest_bits);
+    sync_.grid().raise(sync_.largest_bits());
     reduce = true;
   }
   {
@@ -74,7 +73,7 @@ StepReport Learner::step(int64_t step, const std::vector<int64_t>& quanta, const
     report.gradient_norm = std::sqrt(squared_gradient_norm(parameters_, optimizer_->frozen())) / report.weight;
   }
   if (!std::isfinite(report.gradient_norm)) diagnose(step, quanta, source);
-  commit(step, report, largest_bits);
+  commit(step, report);
   return report;
 }
 
@@ -110,10 +109,9 @@ QuantumLoss Learner::forward(const data::Batch& batch, nn::ForwardContext& conte
   return task_->train(batch, context, metrics);
 }
 
-void Learner::combine(const Pass& pass, const Votes& votes, StepReport& report, std::vector<uint32_t>& largest_bits) {
+void Learner::combine(const Pass& pass, const Votes& votes, StepReport& report) {
   // They travel beside the last buckets, whose failure they outlive.
   const auto words_owner = std::make_shared<std::vector<int64_t>>(pass.metrics.words());
-  const auto bits_owner = std::make_shared<std::vector<uint32_t>>(sync_.largest_bits().begin(), sync_.largest_bits().end());
   std::vector<int64_t>& words = *words_owner;
   const size_t metric_words = words.size();
   words.insert(words.end(), pass.weight.words().begin(), pass.weight.words().end());
@@ -123,7 +121,7 @@ void Learner::combine(const Pass& pass, const Votes& votes, StepReport& report, 
   runtime_.set_phase("gradient sum");
   auto& world = runtime_.world();
   const auto sums = world.all_reduce({words, words_owner}, {words, words_owner}, ReduceOp::sum, ReadyEvent::now(), "step sums");
-  const auto maxima = world.all_reduce({*bits_owner, bits_owner}, {*bits_owner, bits_owner}, ReduceOp::max, ReadyEvent::now(), "gradient maxima");
+  const auto maxima = sync_.combine_largest_bits();
   {
     const ProfileScope scope(Phase::rank_wait, "gradient buckets");
     sync_.finish_pass();
@@ -131,7 +129,6 @@ void Learner::combine(const Pass& pass, const Votes& votes, StepReport& report, 
   const ProfileScope scope(Phase::rank_wait, "step sums");
   sums.wait();
   maxima.wait();
-  largest_bits = *bits_owner;
 
   const int64_t failed = words.back();
   if (failed > 0) {
@@ -155,7 +152,7 @@ void Learner::combine(const Pass& pass, const Votes& votes, StepReport& report, 
   report.overlap = sync_.overlap();
 }
 
-void Learner::commit(int64_t step, StepReport& report, const std::vector<uint32_t>& largest_bits) {
+void Learner::commit(int64_t step, StepReport& report) {
   runtime_.set_phase("update");
   const ProfileScope scope(Phase::optimizer, "update");
   report.learning_rate = learning_rate_ * schedule_->factor(step);
@@ -164,7 +161,7 @@ void Learner::commit(int64_t step, StepReport& report, const std::vector<uint32_
   parameters_.update_statistics(quanta_);
   optimizer_->update(parameters_, step + 1, report.learning_rate, scale);
   if (average_) average_->follow(parameters_, step + 1);
-  if (reduction_ == Reduction::exact) sync_.grid().follow(largest_bits);
+  if (reduction_ == Reduction::exact) sync_.grid().follow(sync_.largest_bits());
 }
 
 void Learner::diagnose(int64_t step, const std::vector<int64_t>& quanta, const QuantumSource& source) {

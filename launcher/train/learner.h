@@ -72,8 +72,8 @@ class Learner {
   QuantumLoss forward(const data::Batch& batch, nn::ForwardContext& context, Metrics& metrics);
   void run_quantum(int64_t step, int64_t quantum, const data::Batch& batch, Pass& pass);
   /// Waits for the gradients and sums the rest of the pass over ranks into `report`; throws AgreedError if any rank failed.
-  void combine(const Pass& pass, const Votes& votes, StepReport& report, std::vector<uint32_t>& largest_bits);
-  void commit(int64_t step, StepReport& report, const std::vector<uint32_t>& largest_bits);
+  void combine(const Pass& pass, const Votes& votes, StepReport& report);
+  void commit(int64_t step, StepReport& report);
   /// Runs the step again with every intermediate checked, and throws an AgreedError that names what is not finite.
   [[noreturn]] void diagnose(int64_t step, const std::vector<int64_t>& quanta, const QuantumSource& source);
   void diagnose_quantum(int64_t step, int64_t quantum, const data::Batch& batch);

@@ -48,6 +48,27 @@ TEST(Event, WaitsForAnotherThreadAndForADeadline) {
   EXPECT_TRUE(ReadyEvent::now().test());
 }
 
+TEST(Event, AllOfSeveralAreReadyWithTheLastOrFailWithTheFirst) {
+  EXPECT_TRUE(all_of({}).test());
+  const std::vector<Completion> parts(3);
+  const auto all = [&] { return all_of({parts[0].event(), parts[1].event(), ReadyEvent::now(), parts[2].event()}); };
+  const ReadyEvent ready = all();
+  parts[2].set();
+  parts[0].set();
+  EXPECT_FALSE(ready.test());
+  const ReadyEvent late = all();
+  parts[1].set();
+  ready.wait();
+  late.wait();
+
+  const Completion open, broken;
+  const ReadyEvent failed = all_of({open.event(), broken.event()});
+  broken.fail(std::make_exception_ptr(Error(ErrorKind::data, "broken")));
+  EXPECT_EQ(message_of([&] { failed.wait(); }), "broken");
+  open.set();
+  EXPECT_EQ(message_of([&] { failed.wait(); }), "broken");
+}
+
 TEST(Local, CollectivesCopy) {
   Runtime runtime;
   ASSERT_EQ(runtime.size(), 1) << "this test runs without mpirun";

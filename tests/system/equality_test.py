@@ -39,6 +39,11 @@ class Equality(harness.SystemCase):
     def test_weighted_and_smoothed_loss_on_any_number_of_ranks(self):
         self.compare_ranks({"task": {"label_smoothing": 0.1, "class_weights": [0.3, 1, 2.7, 0.1, 1.3]}})
 
+    def test_one_quantum_for_each_of_two_ranks(self):
+        recipe = self.recipe(harness.merged(LENET5, {"batch": {"global_samples": 28, "micro_samples": 14}}))
+        self.assertEqual(self.train(recipe, "alone"), self.train(recipe, "two", ranks=2))
+        self.assertEqual(self.metrics("alone"), self.metrics("two"))
+
     def test_prefetch_buckets_and_dealing(self):
         recipe = self.recipe()
         calm = self.train(recipe, "calm")

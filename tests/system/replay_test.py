@@ -19,6 +19,11 @@ class Replay(harness.SystemCase):
         datasets.write_tensors(self.folder / "train.safetensors", features=FEATURES, scales={17: SPIKE, 90: SPIKE})
         return self.tensors_recipe({"train": {"steps": 24}})
 
+    def data_spike_of_two_quanta(self):
+        """On two ranks each has one, and the owners of the sums find what is too large."""
+        self.data_spike()
+        return self.tensors_recipe({"train": {"steps": 24}, "batch": {"global_samples": 28, "micro_samples": 14}})
+
     def rate_spike(self):
         """The first update is a leap, so that the gradients of the second step are far larger than those of the first."""
         datasets.write_tensors(self.folder / "train.safetensors", features=FEATURES)
@@ -43,14 +48,14 @@ class Replay(harness.SystemCase):
         return self.weights(name), steps, self.metrics(name)
 
     def test_same_on_any_number_of_ranks(self):
-        for spike in (self.data_spike, self.rate_spike):
+        for spike, several in ((self.data_spike, 3), (self.rate_spike, 3), (self.data_spike_of_two_quanta, 2)):
             with self.subTest(spike=spike.__name__):
                 recipe = spike()
                 first = self.calm(recipe)
-                for ranks in (1, 3):
+                for ranks in (1, several):
                     self.assertEqual(self.calm(recipe, ranks), first)
-                for name in ("calm_None", "calm_1", "calm_3"):
-                    harness.shutil.rmtree(self.out(name))
+                for ranks in (None, 1, several):
+                    harness.shutil.rmtree(self.out(f"calm_{ranks}"))
 
     def test_resume_just_before_and_just_after(self):
         recipe = self.data_spike()

@@ -136,19 +136,35 @@ TEST_F(Rounding, SumsInAnyOrderAndReportsTheLargestMagnitude) {
   }
 }
 
+std::vector<uint32_t> bits_of(const std::vector<float>& values) {
+  std::vector<uint32_t> bits;
+  for (const float value : values) bits.push_back(std::bit_cast<uint32_t>(value));
+  return bits;
+}
+
 TEST_F(Rounding, SumOnGridIsRoundingSummingAndConverting) {
-  for (const double scale : {0x1.0p40, 0x1.0p57}) {  // inside and outside the fast range
+  // Inside and outside the fast range; a grid as coarse as the terms, with ties and zeros of either sign; scales that f32 does not hold.
+  for (const double scale : {0x1.0p40, 0x1.0p57, 0x1.0p4, 0x1.0p1, 0x1.0p-3, 0x1.0p-140, 0x1.0p120, 0x1.0p150, 0.0}) {
     for (const size_t count : {1u, 1023u, 5000u}) {
-      std::vector<std::vector<float>> terms;
-      for (float size : {0.1f, 3.0f, 0.004f}) terms.push_back(gradients(count, size));
-      const auto elements = static_cast<int64_t>(count);
-      std::vector<int64_t> sums(count);
-      for (size_t k = 0; k < terms.size(); ++k) kernels_.round_to_grid({elements, scale, k == 0, terms[k].data(), sums.data()});
-      std::vector<float> expected(count);
-      kernels_.grid_to_float({elements, 1 / scale, sums.data(), expected.data()});
-      const float* const pointers[] = {terms[0].data(), terms[1].data(), terms[2].data()};
-      kernels_.sum_on_grid({elements, scale, 1 / scale, 3, pointers, terms[0].data()});
-      ASSERT_EQ(terms[0], expected);
+      for (const int64_t term_count : {1, 2, 3}) {
+        const float unit = scale > 0x1.0p100 ? static_cast<float>(0x1.0p45 / scale) : 1.0f;
+        std::vector<std::vector<float>> terms;
+        for (float size : {0.1f, 3.0f, 0.004f}) terms.push_back(gradients(count, size * unit));
+        for (size_t i = 0; i + 3 < count; i += 7) terms[0][i] = 0.25f, terms[1][i] = -0.25f, terms[1][i + 1] = -terms[0][i + 1], terms[0][i + 3] = 0x1.0p-140f;
+        std::vector<const float*> pointers;
+        std::vector<int64_t> sums(count);
+        uint32_t largest = 0;
+        const auto elements = static_cast<int64_t>(count);
+        for (int64_t k = 0; k < term_count; ++k) {
+          pointers.push_back(terms[static_cast<size_t>(k)].data());
+          largest = std::max(largest, kernels_.round_to_grid({elements, scale, k == 0, pointers.back(), sums.data()}));
+        }
+        const double inverse_scale = scale > 0.0 ? 1.0 / scale : 0.0;
+        std::vector<float> expected(count);
+        kernels_.grid_to_float({elements, inverse_scale, sums.data(), expected.data()});
+        ASSERT_EQ(kernels_.sum_on_grid({elements, scale, inverse_scale, term_count, pointers.data(), terms[0].data()}), largest);
+        ASSERT_EQ(bits_of(terms[0]), bits_of(expected)) << term_count << " terms, scale " << scale;
+      }
     }
   }
 }

@@ -106,14 +106,42 @@ void grid_to_float(const GridToFloat& args) {
   parallel_ranges(args.elements, [&](int64_t begin, int64_t end) { convert(args.sum + begin, args.scale, args.out + begin, end - begin); });
 }
 
-void sum_on_grid(const SumOnGrid& args) {
-  int64_t sum[kTileElements];
-  for (int64_t start = 0; start < args.elements; start += kTileElements) {
-    const int64_t count = args.elements - start < kTileElements ? args.elements - start : kTileElements;
-    round_tile<true>(args.terms[0] + start, args.scale, sum, count);
-    for (int64_t k = 1; k < args.count; ++k) round_tile<false>(args.terms[k] + start, args.scale, sum, count);
-    convert(sum, args.inverse_scale, args.out + start, count);
+inline uint32_t larger(uint32_t a, uint32_t b) { return a > b ? a : b; }
+
+/// Products with the scale, and with its inverse, are exact in f32, but for those that become 0 when they are rounded.
+bool suits_f32(double scale) { return scale >= 0x1.0p-100 && scale <= 0x1.0p100; }
+
+/// Two terms, all |term * scale| < 2^51, in f32: what rounding leaves of either is an f32 number still, and one addition rounds as conversion from f64 would.
+void sum_pair(const float* a, const float* b, float scale, float inverse_scale, float* out, int64_t elements) {
+#pragma GCC ivdep
+  for (int64_t i = 0; i < elements; ++i) {
+    const float sum = __builtin_rintf(a[i] * scale) + __builtin_rintf(b[i] * scale);
+    out[i] = (sum + 0.0f) * inverse_scale;  // an integer has no negative zero
   }
+}
+
+uint32_t sum_tile(const SumOnGrid& args, int64_t start, int64_t elements) {
+  if (args.count == 2 && suits_f32(args.scale)) {
+    const float *a = args.terms[0] + start, *b = args.terms[1] + start;
+    const uint32_t bits = larger(largest_bits(a, elements), largest_bits(b, elements));
+    if (is_small(bits, args.scale)) {
+      sum_pair(a, b, static_cast<float>(args.scale), static_cast<float>(args.inverse_scale), args.out + start, elements);
+      return bits;
+    }
+  }
+  int64_t sum[kTileElements];
+  uint32_t bits = round_tile<true>(args.terms[0] + start, args.scale, sum, elements);
+  for (int64_t k = 1; k < args.count; ++k) bits = larger(bits, round_tile<false>(args.terms[k] + start, args.scale, sum, elements));
+  convert(sum, args.inverse_scale, args.out + start, elements);
+  return bits;
+}
+
+uint32_t sum_on_grid(const SumOnGrid& args) {
+  uint32_t bits = 0;
+  for (int64_t start = 0; start < args.elements; start += kTileElements) {
+    bits = larger(bits, sum_tile(args, start, args.elements - start < kTileElements ? args.elements - start : kTileElements));
+  }
+  return bits;
 }
 
 void accumulate(const AccumulateFloat& args) {
