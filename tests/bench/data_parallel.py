@@ -9,8 +9,8 @@ first (which runs twice).
               turns of a few seconds, each stopped for the other's; "in step": what the lone runs would reach if every step waited for the slower one
   link        2 hosts with 10 Gbit/s between them (network namespaces; needs root): how much of the communication hides behind backward
 
---model mlp is tests/bench/mlp_25m.yaml (25 million parameters, eight quanta a step), resnet20 the CIFAR-10 recipe and resnet50 the ImageNet one on
-random images, gpt a GPT of 10 million parameters on random letters, with quanta of --quantum samples (a step has 128, 256 and 64 where that is not said otherwise).
+--model mlp is tests/bench/mlp_25m.yaml (25 million parameters, eight quanta a step), resnet20 the CIFAR-10 recipe and resnet50, vgg16 and so on the ImageNet ones
+on random images, gpt a GPT of 10 million parameters on random letters, with quanta of --quantum samples (a step has 128, 256 and 64 where that is not said otherwise).
 """
 import argparse
 import base64
@@ -31,6 +31,7 @@ BINARY = TOP / "build/release/launcher/tessera"
 IMAGES = 20480
 MLP_QUANTUM_SAMPLES = 512
 TURNS = 4  # of either side in a round of weak
+IMAGENET = {path.stem.removesuffix("_imagenet"): path for path in sorted(TOP.glob("recipes/vision/*/*_imagenet.yaml"))}
 
 
 class Model:
@@ -55,11 +56,12 @@ class Model:
             self.settings = {"data.root": f"{data}/text.txt", "data.validation_share": 0.005, "model.vocabulary": 65, "train.steps": steps or 8,
                              "checkpoint.every_steps": "null", "checkpoint.keep_best": "null", "evaluate.every_steps": "null"}
         else:
-            self.recipe = TOP / "recipes/vision/resnet/resnet50_imagenet.yaml"
+            self.recipe = IMAGENET[name]
             write_random_imagenet(pathlib.Path(data, "images.safetensors"), 256)
             write_random_imagenet(pathlib.Path(data, "few.safetensors"), 2)
             self.settings = {"data.kind": "tensors", "data.root": data, "data.train": "images.safetensors", "data.validation": "few.safetensors",
-                             "data.classes": 1000, "evaluate.split": "validation", "train.steps": steps or 6, "checkpoint.every_s": "null"}
+                             "data.classes": 1000, "evaluate.split": "validation", "train.steps": steps or 6, "checkpoint.every_s": "null",
+                             "optimizer.learning_rate": 1e-6}  # more, and VGG diverges on such images
         self.settings |= {"batch.micro_samples": quantum, "train.epochs": "null", "train.log_every_steps": 1, "evaluate.every_epochs": "null",
                           "schedule.kind": "constant"}
 
@@ -154,11 +156,16 @@ class Turns:
         lines = [json.loads(line) for line in self.logs[index] or ()]
         return [line["step_ms"] / 1e3 for line in lines if line["kind"] == "train"]
 
+    def any_ended(self):
+        return any(run.process.poll() is not None for run in self.runs)
+
     def go_on(self, seconds):
         """Sleeps meanwhile, as looking would take time from the runs."""
         self.signal(signal.SIGCONT)
         time.sleep(seconds)
         self.signal(signal.SIGSTOP)
+        if self.any_ended():
+            raise SystemExit("a run ended too early")
         for index, times in enumerate(self.step_times):
             times += self.new_steps(index)[1:]  # the first one stood still in between
 
@@ -171,7 +178,7 @@ class Turns:
         """Through the first step, which runs twice."""
         waiting = set(range(len(self.runs)))
         while waiting:
-            if any(run.process.poll() is not None for run in self.runs):
+            if self.any_ended():
                 self.__exit__()
                 raise SystemExit("a run ended too early")
             time.sleep(0.02)
@@ -235,7 +242,7 @@ def link(model, rounds):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=["reduction", "scaling", "weak", "link"])
-    parser.add_argument("--model", choices=["mlp", "resnet20", "resnet50", "gpt"], default="mlp")
+    parser.add_argument("--model", choices=["mlp", "resnet20", "gpt", *IMAGENET], default="mlp", metavar="MODEL")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--quantum", type=int, default=32, metavar="SAMPLES", help="of the networks (default 32)")
     parser.add_argument("--quanta", type=int, default=1, help="of weak, a rank and step (default 1)")
