@@ -19,10 +19,7 @@ GradientSum::GradientSum(const nn::FlatParameters& parameters, Reduction reducti
   if (reduction == Reduction::fastest) float_sums_ = parameters.zeros_like(MemoryCategory::gradients);
 }
 
-void GradientSum::begin_pass(bool sums) {
-  sums_ = sums;
-  largest_bits_ = std::make_shared<std::vector<uint32_t>>(parameters_.slots().size(), 0);
-}
+void GradientSum::begin_pass() { largest_bits_ = std::make_shared<std::vector<uint32_t>>(parameters_.slots().size(), 0); }
 
 void GradientSum::saw(size_t tensor, uint32_t bits) {
   uint32_t& largest = (*largest_bits_)[tensor];
@@ -30,7 +27,6 @@ void GradientSum::saw(size_t tensor, uint32_t bits) {
 }
 
 void GradientSum::add(size_t tensor, bool first, const GradientGrid& grid) {
-  if (terms_ && sums_) return;
   const nn::FlatSlot& slot = parameters_.slots()[tensor];
   const float* gradient = parameters_.gradients().data<float>() + slot.offset_elements;
   const SummationKernels& kernels = kernels_for(parameters_.gradients().device()).summation;

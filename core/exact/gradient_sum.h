@@ -27,9 +27,9 @@ class GradientSum {
   Reduction reduction() const { return reduction_; }
   bool terms() const { return terms_; }
 
-  /// Without `sums` sum_terms() is not called, and only the largest magnitudes count.
-  void begin_pass(bool sums);
-  /// Adds the gradient that the flat gradient buffer holds for `tensor`; `first`: it is this rank's first quantum of the step.
+  void begin_pass();
+  /// Adds the gradient that the flat gradient buffer holds for `tensor`; `first`: it is this rank's first quantum of the step. With `terms` it only looks for the
+  /// largest magnitude, as sum_terms() does: one of them is enough.
   void add(size_t tensor, bool first, const GradientGrid& grid);
   /// Writes [begin, end) of the flat gradient buffer: the f32 values of integer sums, which stand at `begin`. exact only.
   void convert(int64_t begin, int64_t end, const int64_t* integer_sums, const GradientGrid& grid) const;
@@ -51,7 +51,6 @@ class GradientSum {
   const nn::FlatParameters& parameters_;
   Reduction reduction_;
   bool terms_;
-  bool sums_ = true;
   Tensor integer_sums_, float_sums_;
   std::shared_ptr<std::vector<uint32_t>> largest_bits_;  // anew for every pass: what travels outlives it
 };

@@ -68,13 +68,14 @@ void GradientSync::begin_pass(bool reduce) {
   for (const Bucket& bucket : buckets_) missing_.push_back(bucket.tensors);
   overlap_ = {};
   started_s_ = 0.0;
-  sum_.begin_pass(reduce);
+  sum_.begin_pass();
 }
 
 void GradientSync::begin_quantum(MicroStep micro_step) { micro_step_ = micro_step; }
 
 void GradientSync::gradient_ready(size_t tensor) {
-  sum_.add(tensor, micro_step_.index == 0, grid_);
+  const bool owners_look_at_it = reduce_ && sum_.terms();
+  if (!owners_look_at_it) sum_.add(tensor, micro_step_.index == 0, grid_);
   if (!micro_step_.is_last) return;
   --missing_[bucket_of_[tensor]];
   launch_ready_buckets();

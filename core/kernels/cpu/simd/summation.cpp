@@ -14,11 +14,12 @@ constexpr double kMagic = 0x1.8p52;      // adding it rounds to an integer and l
 constexpr double kFastLimit = 0x1.0p51;
 constexpr double kRangeLimit = 0x1.0p62;
 
+inline uint32_t larger(uint32_t a, uint32_t b) { return a > b ? a : b; }
+
 uint32_t largest_bits(const float* x, int64_t elements) {
   uint32_t largest = 0;
   for (int64_t i = 0; i < elements; ++i) {
-    const uint32_t bits = __builtin_bit_cast(uint32_t, x[i]) & 0x7fffffffu;
-    largest = bits > largest ? bits : largest;
+    largest = larger(largest, __builtin_bit_cast(uint32_t, x[i]) & 0x7fffffffu);
   }
   return largest;
 }
@@ -64,8 +65,7 @@ uint32_t round_range(const RoundToGrid& args, int64_t begin, int64_t end) {
   uint32_t largest = 0;
   for (int64_t start = begin; start < end; start += kTileElements) {
     const int64_t count = end - start < kTileElements ? end - start : kTileElements;
-    const uint32_t bits = round_tile<kFirst>(args.gradient + start, args.scale, args.sum + start, count);
-    largest = bits > largest ? bits : largest;
+    largest = larger(largest, round_tile<kFirst>(args.gradient + start, args.scale, args.sum + start, count));
   }
   return largest;
 }
@@ -77,7 +77,7 @@ uint32_t largest_of_ranges(int64_t elements, BitsOf bits_of) {
   parallel_ranges(elements, [&](int64_t begin, int64_t end) {
     const uint32_t bits = bits_of(begin, end);
 #pragma omp critical(tessera_largest_of_ranges)
-    largest = bits > largest ? bits : largest;
+    largest = larger(largest, bits);
   });
   return largest;
 }
@@ -105,8 +105,6 @@ void convert(const int64_t* sum, double scale, float* out, int64_t elements) {
 void grid_to_float(const GridToFloat& args) {
   parallel_ranges(args.elements, [&](int64_t begin, int64_t end) { convert(args.sum + begin, args.scale, args.out + begin, end - begin); });
 }
-
-inline uint32_t larger(uint32_t a, uint32_t b) { return a > b ? a : b; }
 
 /// Products with the scale, and with its inverse, are exact in f32, but for those that become 0 when they are rounded.
 bool suits_f32(double scale) { return scale >= 0x1.0p-100 && scale <= 0x1.0p100; }
