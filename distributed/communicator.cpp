@@ -4,8 +4,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstring>
 
 #include "core/base/error.h"
+#include "core/tensor/allocator.h"
 
 namespace tessera::distributed {
 namespace {
@@ -131,6 +133,13 @@ Work Communicator::all_to_all(ConstBuffer input, std::span<const size_t> input_o
                  .input_offsets = {input_offsets.begin(), input_offsets.end()},
                  .output_offsets = {output_offsets.begin(), output_offsets.end()}},
                 ready, caller);
+}
+
+std::shared_ptr<std::byte> Communicator::allocate(size_t size_bytes) {
+  const MemoryCategory category = MemoryScope::current();
+  auto* block = static_cast<std::byte*>(allocate_bytes(size_bytes, category));
+  std::memset(block, 0, size_bytes);
+  return {block, [=](std::byte* bytes) { free_bytes(bytes, size_bytes, category); }};
 }
 
 Work Communicator::barrier(const ReadyEvent& ready, const char* caller) { return submit(CollectiveKind::barrier, {}, ready, caller); }

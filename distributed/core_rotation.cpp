@@ -31,16 +31,14 @@ cpu_set_t set_of(const std::vector<int>& cores) {
   return set;
 }
 
-// The threads that have the rank's cores. Those that roam find their way around the others.
-void move_threads(pid_t process, const cpu_set_t& from, const cpu_set_t& to) {
+std::vector<pid_t> threads_of(pid_t process) {
+  std::vector<pid_t> threads;
   std::error_code ended;  // as processes and threads may at any moment
   for (std::filesystem::directory_iterator task(fmt::format("/proc/{}/task", process), ended); task != std::filesystem::directory_iterator(); task.increment(ended)) {
     const std::string name = task->path().filename();
-    pid_t thread = 0;
-    std::from_chars(name.data(), name.data() + name.size(), thread);
-    cpu_set_t set;
-    if (sched_getaffinity(thread, sizeof set, &set) == 0 && CPU_EQUAL(&set, &from)) sched_setaffinity(thread, sizeof to, &to);
+    std::from_chars(name.data(), name.data() + name.size(), threads.emplace_back());
   }
+  return threads;
 }
 
 // Its first core; -1 where the system does not tell.
@@ -95,7 +93,8 @@ bool may_move(const std::vector<RankOnCores>& ranks) {
   });
 }
 
-CoreRotation::CoreRotation(std::vector<RankOnCores> ranks) : ranks_(std::move(ranks)), thread_(start_thread([this] { thread_main(); })) {}
+CoreRotation::CoreRotation(std::vector<RankOnCores> ranks)
+    : ranks_(std::move(ranks)), threads_(ranks_.size()), thread_(start_thread([this] { thread_main(); })) {}
 
 CoreRotation::~CoreRotation() {
   {
@@ -124,9 +123,23 @@ int64_t CoreRotation::turns() const {
   return turns < 2 ? 0 : std::max(turns, length_ns_ / (round * kTurnNs) * round);
 }
 
+void CoreRotation::list_threads() {
+  for (size_t r = 0; r < ranks_.size(); ++r) threads_[r] = threads_of(ranks_[r].process);
+}
+
+/// The threads that have the cores of a rank. Those that roam find their way around the others.
 void CoreRotation::move_to(size_t places) {
-  const auto cores_at = [this](size_t place) { return set_of(ranks_[place % ranks_.size()].cores); };
-  for (size_t r = 0; r < ranks_.size(); ++r) move_threads(ranks_[r].process, cores_at(r + places_), cores_at(r + places));
+  std::vector<cpu_set_t> sets;
+  for (const RankOnCores& rank : ranks_) sets.push_back(set_of(rank.cores));
+  for (size_t r = 0; r < ranks_.size(); ++r) {
+    const cpu_set_t& to = sets[(r + places) % sets.size()];
+    for (const pid_t thread : threads_[r]) {
+      cpu_set_t set;
+      const bool takes_turns = sched_getaffinity(thread, sizeof set, &set) == 0 &&
+                               std::any_of(sets.begin(), sets.end(), [&](const cpu_set_t& cores) { return CPU_EQUAL(&set, &cores); });
+      if (takes_turns) sched_setaffinity(thread, sizeof to, &to);
+    }
+  }
   places_ = places;
 }
 
@@ -147,9 +160,11 @@ void CoreRotation::thread_main() {
     }
     const std::chrono::steady_clock::time_point due{std::chrono::nanoseconds(begun_ns_ + turn * length_ns_ / turns())};
     if (wake_.wait_until(lock, due, interrupted)) continue;
+    if (turn == 0) list_threads();
     move_to(places_ + 1);
     ++turn;
   }
+  list_threads();
   move_to(0);
 }
 

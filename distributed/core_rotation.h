@@ -45,10 +45,12 @@ class CoreRotation {
  private:
   void thread_main();
   int64_t turns() const;
+  void list_threads();
   void move_to(size_t places);
 
   std::vector<RankOnCores> ranks_;
-  size_t places_ = 0;  // how far from its own each rank's cores are
+  std::vector<std::vector<pid_t>> threads_;  // of each, when the step began: to look costs as much as to move
+  size_t places_ = 0;                        // how far from its own each rank's cores are
   std::mutex mutex_;
   std::condition_variable wake_;
   bool stop_ = false;

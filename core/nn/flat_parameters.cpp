@@ -10,7 +10,7 @@ constexpr int64_t kPaddingElements = kAlignmentBytes / sizeof(float);
 
 }  // namespace
 
-FlatParameters::FlatParameters(Module& model, uint64_t seed) {
+FlatParameters::FlatParameters(Module& model, uint64_t seed, const MakeBuffer& make_gradients) {
   model.for_each_parameter([&](Parameter& parameter) {
     add_slot(parameter.name, SlotKind::parameter, parameter.shape);
     parameters_.push_back(&parameter);
@@ -22,7 +22,7 @@ FlatParameters::FlatParameters(Module& model, uint64_t seed) {
     statistics_.push_back(&statistic);
   });
   values_ = zeros_like(MemoryCategory::parameters);
-  gradients_ = zeros_like(MemoryCategory::gradients);
+  gradients_ = make_gradients ? make_gradients(flat_elements_) : zeros_like(MemoryCategory::gradients);
   for (size_t i = 0; i < parameters_.size(); ++i) {
     Parameter& parameter = *parameters_[i];
     parameter.value = view(values_, slots_[i]);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -30,8 +31,11 @@ struct FlatSlot {
 /// ranks by the same exact sums as gradients.
 class FlatParameters {
  public:
-  /// Lays out and initialises the model's parameters. The model must outlive this object.
-  FlatParameters(Module& model, uint64_t seed);
+  /// Makes a flat f32 buffer of zeros.
+  using MakeBuffer = std::function<Tensor(int64_t elements)>;
+
+  /// Lays out and initialises the model's parameters. The model must outlive this object. `make_gradients`: for gradients that shall lie in memory of a kind.
+  FlatParameters(Module& model, uint64_t seed, const MakeBuffer& make_gradients = {});
 
   const std::vector<FlatSlot>& slots() const { return slots_; }
   /// Including padding.

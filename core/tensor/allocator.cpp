@@ -195,6 +195,10 @@ void free_bytes(void* block, size_t size_bytes, MemoryCategory category) {
   give_block(size_class.index, block);
 }
 
+void count_bytes_from_elsewhere(MemoryCategory category, ptrdiff_t bytes) {
+  count_live(category, static_cast<size_t>(bytes));  // modulo 2^64
+}
+
 MemoryUse memory_use() {
   MemoryUse use;
   for (size_t slot = 0; slot < kMemoryCategories; ++slot) {

@@ -29,6 +29,9 @@ struct MemoryUse {
 void* allocate_bytes(size_t size_bytes, MemoryCategory category);
 void free_bytes(void* block, size_t size_bytes, MemoryCategory category);
 
+/// For tensors' memory that comes from elsewhere: counts it as live; negative when it goes.
+void count_bytes_from_elsewhere(MemoryCategory category, ptrdiff_t bytes);
+
 MemoryUse memory_use();
 /// Gives cached blocks back to the system.
 void release_cached_memory();

@@ -96,6 +96,12 @@ std::shared_ptr<Communicator> MpiCommunicator::split(int color, int key, const s
   return part;
 }
 
+std::shared_ptr<std::byte> MpiCommunicator::allocate(size_t size_bytes) {
+  std::shared_ptr<SharedBlock> block;
+  engine_->call([&, category = MemoryScope::current()] { block = memory_->allocate(size_bytes, category); });
+  return block ? std::shared_ptr<std::byte>(block, block->data()) : Communicator::allocate(size_bytes);
+}
+
 int MpiCommunicator::tag_of(const CollectiveRecord& record) const {
   const uint64_t place = record.sequence % tags_of_a_kind_;
   return static_cast<int>(2 * (record.is_point_to_point() ? tags_of_a_kind_ + place : place));

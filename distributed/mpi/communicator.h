@@ -23,6 +23,7 @@ class MpiCommunicator : public Communicator {
                                                std::shared_ptr<FlightRecorder> recorder, std::shared_ptr<Engine> engine);
 
   std::shared_ptr<Communicator> split(int color, int key, const std::string& axis) override;
+  std::shared_ptr<std::byte> allocate(size_t size_bytes) override;
 
  protected:
   void start(std::shared_ptr<WorkState> work, CollectiveRequest request, const ReadyEvent& ready) override;
@@ -38,7 +39,7 @@ class MpiCommunicator : public Communicator {
   std::shared_ptr<Engine> engine_;
   MPI_Comm exchange_;
   MPI_Comm library_;
-  std::shared_ptr<const PeerMemory> memory_;
+  std::shared_ptr<PeerMemory> memory_;
   uint64_t tags_of_a_kind_;  // the lower half of all pairs of tags is for collectives, the upper for sends and receives
   std::shared_ptr<LibraryQueue> queue_ = std::make_shared<LibraryQueue>();
 };

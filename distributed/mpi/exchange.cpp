@@ -18,25 +18,20 @@ constexpr size_t kChunkBytes = 256 << 10;
 constexpr int kChunksInFlight = 4;    // with one peer and direction
 constexpr size_t kPeersInFlight = 8;  // in one direction
 
-/// Where the sender's data lies.
-struct Offer {
-  const std::byte* address;
-  size_t size_bytes;
-};
-
 size_t chunks_of(size_t size_bytes) { return (size_bytes + kChunkBytes - 1) / kChunkBytes; }
 
 size_t bytes_of_chunk(size_t offset_bytes, size_t size_bytes) { return std::min(kChunkBytes, size_bytes - offset_bytes); }
 
-void give_terms(const Phase& phase, size_t offset_bytes, size_t size_bytes, const std::vector<Staging>& received) {
+/// Of the own piece's bytes from `offset_bytes` on: what other ranks have there.
+void give_terms(const Phase& phase, size_t offset_bytes, size_t size_bytes, std::span<const std::byte* const> others) {
   std::vector<const float*> terms{reinterpret_cast<const float*>(phase.own + offset_bytes)};
-  for (const Staging& term : received) terms.push_back(reinterpret_cast<const float*>(term.data()));
+  for (const std::byte* other : others) terms.push_back(reinterpret_cast<const float*>(other));
   phase.combine_terms(offset_bytes / sizeof(float), size_bytes / sizeof(float), terms);
 }
 
 }  // namespace
 
-Exchange::Exchange(std::shared_ptr<WorkState> work, MPI_Comm comm, std::shared_ptr<const PeerMemory> memory, int tag, CollectiveRequest request, Plan plan)
+Exchange::Exchange(std::shared_ptr<WorkState> work, MPI_Comm comm, std::shared_ptr<PeerMemory> memory, int tag, CollectiveRequest request, Plan plan)
     : Operation(std::move(work)), comm_(comm), memory_(std::move(memory)), tag_(tag), request_(std::move(request)), plan_(std::move(plan)) {}
 
 void Exchange::do_begin(Requests& requests) { open_phase(requests); }
@@ -107,7 +102,7 @@ void Exchange::post_chunk(Requests& requests, Lane& lane) {
 void Exchange::post_offer(Requests& requests, Lane& lane) {
   Message message{.content = Content::offer, .size_bytes = sizeof(Offer)};
   if (lane.receives) return receive(requests, lane, std::move(message));
-  const Offer offer{lane.source, lane.size_bytes};
+  const Offer offer = memory_->offer(lane.source, lane.size_bytes);
   message.staging = Staging(sizeof offer);
   std::memcpy(message.staging.data(), &offer, sizeof offer);
   const std::byte* source = message.staging.data();
@@ -193,6 +188,7 @@ void Exchange::take_offer(Requests& requests, const Message& message, Lane& lane
   std::memcpy(&offer, message.staging.data(), sizeof offer);
   expect_size(lane, offer.size_bytes, lane.size_bytes);
   lane.source = offer.address;
+  lane.view = memory_->view(lane.peer, offer);
   work().arrived(lane.peer);
   if (plan_.phases[phase_].combine_terms) {
     combine_terms(requests, 0, terms_.size());
@@ -201,24 +197,31 @@ void Exchange::take_offer(Requests& requests, const Message& message, Lane& lane
   }
 }
 
+// Where the chunk can be read: in the peer's own memory, or copied to `staging`. Null when the peer has ended.
+const std::byte* Exchange::read_chunk(const Lane& lane, size_t offset_bytes, size_t size_bytes, std::byte* staging) {
+  if (lane.view) return lane.view + offset_bytes;
+  return memory_->read(lane.peer, lane.source + offset_bytes, staging, size_bytes) ? staging : nullptr;
+}
+
 // False when the work is over or the peer has ended; whoever watches over the ranks says so.
 bool Exchange::read(const Lane& lane) {
   const Phase& phase = plan_.phases[phase_];
-  const Staging staging(phase.reduce ? kChunkBytes : 0);
+  const Staging staging(phase.reduce && !lane.view ? kChunkBytes : 0);
   bool there = true;
   for (size_t offset = 0; offset < lane.size_bytes && there; offset += kChunkBytes) {
     const size_t size_bytes = bytes_of_chunk(offset, lane.size_bytes);
     std::byte* target = phase.reduce ? staging.data() : lane.target + offset;
     const bool goes_on = work().write_output([&] {
-      there = memory_->read(lane.peer, lane.source + offset, target, size_bytes);
-      if (there && phase.reduce) reduce(lane, offset, size_bytes, target);
+      const std::byte* chunk = read_chunk(lane, offset, size_bytes, target);
+      there = chunk != nullptr;
+      if (there && (phase.reduce || lane.view)) put(lane, offset, size_bytes, chunk);
     });
     there = there && goes_on;
   }
   return there;
 }
 
-// Puts what a message brought in its place.
+// Puts what has come in its place.
 void Exchange::put(const Lane& lane, size_t offset_bytes, size_t size_bytes, const std::byte* received) {
   if (plan_.phases[phase_].reduce) return reduce(lane, offset_bytes, size_bytes, received);
   std::memcpy(lane.target + offset_bytes, received, size_bytes);
@@ -252,14 +255,17 @@ void Exchange::combine_terms(Requests& requests, size_t begin, size_t end) {
 bool Exchange::combine_chunk(size_t chunk) {
   const Phase& phase = plan_.phases[phase_];
   std::vector<Staging> received = std::move(terms_[chunk]);
+  std::vector<const std::byte*> others;
+  for (const Staging& term : received) others.push_back(term.data());
   const size_t offset = chunk * kChunkBytes, size_bytes = bytes_of_chunk(offset, phase.own_bytes);
   const bool goes_on = work().write_output([&] {
     for (const Lane& lane : receives_.all) {
       if (!lane.by_reading) continue;
-      received.emplace_back(size_bytes);
-      if (!memory_->read(lane.peer, lane.source + offset, received.back().data(), size_bytes)) return;
+      received.emplace_back(lane.view ? 0 : size_bytes);
+      others.push_back(read_chunk(lane, offset, size_bytes, received.back().data()));
+      if (!others.back()) return;
     }
-    give_terms(phase, offset, size_bytes, received);
+    give_terms(phase, offset, size_bytes, others);
     combined_[chunk] = true;
   });
   return goes_on && combined_[chunk];

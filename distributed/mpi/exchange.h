@@ -19,7 +19,7 @@ namespace tessera::distributed::mpi {
 /// two ranks. Where the receiver reads, the sender's message is an offer: an address. The receiver answers, under `tag` + 1, when it has read.
 class Exchange : public Operation {
  public:
-  Exchange(std::shared_ptr<WorkState> work, MPI_Comm comm, std::shared_ptr<const PeerMemory> memory, int tag, CollectiveRequest request, Plan plan);
+  Exchange(std::shared_ptr<WorkState> work, MPI_Comm comm, std::shared_ptr<PeerMemory> memory, int tag, CollectiveRequest request, Plan plan);
 
  protected:
   void do_begin(Requests& requests) override;
@@ -30,7 +30,8 @@ class Exchange : public Operation {
     size_t index = 0;
     bool receives = false;
     int peer = 0;
-    const std::byte* source = nullptr;  // of what this rank reads: the peer's, once offered
+    const std::byte* source = nullptr;  // of what this rank reads: the peer's address, once offered
+    const std::byte* view = nullptr;    // the same, in place, where the peer shares it
     std::byte* target = nullptr;
     size_t size_bytes = 0;
     bool by_reading = false;
@@ -71,9 +72,10 @@ class Exchange : public Operation {
   void reduce(const Lane& lane, size_t offset_bytes, size_t size_bytes, const std::byte* received);
   void combine_terms(Requests& requests, size_t begin, size_t end);
   bool combine_chunk(size_t chunk);
+  const std::byte* read_chunk(const Lane& lane, size_t offset_bytes, size_t size_bytes, std::byte* staging);
 
   MPI_Comm comm_;
-  std::shared_ptr<const PeerMemory> memory_;
+  std::shared_ptr<PeerMemory> memory_;
   int tag_;
   CollectiveRequest request_;  // keeps the owners of the buffers
   Plan plan_;

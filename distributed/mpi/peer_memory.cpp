@@ -5,6 +5,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdint>
 #include <random>
@@ -67,6 +68,29 @@ PeerMemory::PeerMemory(MPI_Comm comm) {
   for (const int peer : ranks_of_this_host(comm)) reads[static_cast<size_t>(peer)] = peer != rank && shows(probes[static_cast<size_t>(peer)]);
   check(MPI_Alltoall(reads.data(), 1, MPI_CHAR, is_read.data(), 1, MPI_CHAR, comm), "MPI_Alltoall");  // keeps `content` until all have read it
   for (size_t peer = 0; peer < probes.size(); ++peer) processes_.push_back(reads[peer] && is_read[peer] ? static_cast<pid_t>(probes[peer].process) : 0);
+}
+
+std::shared_ptr<SharedBlock> PeerMemory::allocate(size_t size_bytes, MemoryCategory category) {
+  if (std::none_of(processes_.begin(), processes_.end(), [](pid_t process) { return process > 0; })) return nullptr;
+  std::shared_ptr<SharedBlock> block = SharedBlock::make(size_bytes, category);
+  if (block) own_.push_back(block);
+  return block;
+}
+
+Offer PeerMemory::offer(const std::byte* data, size_t size_bytes) const {
+  for (const std::weak_ptr<SharedBlock>& weak : own_) {
+    const std::shared_ptr<SharedBlock> block = weak.lock();
+    if (!block || data < block->data() || data + size_bytes > block->data() + block->name().size_bytes) continue;
+    return {data, size_bytes, block->name(), static_cast<size_t>(data - block->data())};
+  }
+  return {data, size_bytes};
+}
+
+const std::byte* PeerMemory::view(int peer, const Offer& offer) {
+  if (offer.block.file < 0) return nullptr;
+  const auto [place, is_new] = mapped_.try_emplace({peer, offer.block.inode});
+  if (is_new) place->second = SharedBlock::of(processes_[static_cast<size_t>(peer)], offer.block);
+  return place->second ? place->second->data() + offer.offset_bytes : nullptr;
 }
 
 bool PeerMemory::read(int peer, const std::byte* address, std::byte* target, size_t size_bytes) const {

@@ -1,18 +1,34 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reading the memory of ranks on this host (process_vm_readv): one copy and two messages, however much is read. Internal to distributed/mpi (brings in mpi.h).
+// Reading the memory of ranks on this host: where it lies in a block that they share, in place, otherwise by a copy (process_vm_readv). Two messages, however much is read.
+// Internal to distributed/mpi (brings in mpi.h).
 #pragma once
 
 #include <mpi.h>
 #include <sys/types.h>
 
 #include <cstddef>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <utility>
 #include <vector>
+
+#include "distributed/mpi/shared_block.h"
 
 namespace tessera::distributed::mpi {
 
 /// Collective over `comm`: those of its ranks that run on this host, this one among them, in order.
 std::vector<int> ranks_of_this_host(MPI_Comm comm);
 
+/// Where data of a rank lies.
+struct Offer {
+  const std::byte* address;
+  size_t size_bytes;
+  SharedBlock::Name block{};  ///< that it lies in; without a file where that is the rank's alone
+  size_t offset_bytes = 0;    ///< in the block
+};
+
+/// For the communication thread.
 class PeerMemory {
  public:
   /// Collective over `comm`. Tries to read from every rank of this host; containers may forbid it, and MPI's messages do then.
@@ -20,11 +36,19 @@ class PeerMemory {
 
   /// Whether this rank reads from `peer` and `peer` from this rank: both know.
   bool reaches(int peer) const { return processes_[static_cast<size_t>(peer)] > 0; }
+
+  /// A block of this rank's that others read in place, as long as it lives. Null where nobody could.
+  std::shared_ptr<SharedBlock> allocate(size_t size_bytes, MemoryCategory category);
+  Offer offer(const std::byte* data, size_t size_bytes) const;
+  /// What `peer` offers, in place; null where it must be read. The map of a block stays.
+  const std::byte* view(int peer, const Offer& offer);
   /// Copies from the memory of `peer`. False when that rank has ended. Throws Error(runtime) where that memory is not there.
   bool read(int peer, const std::byte* address, std::byte* target, size_t size_bytes) const;
 
  private:
   std::vector<pid_t> processes_;  // by rank; 0: not reached
+  std::vector<std::weak_ptr<SharedBlock>> own_;
+  std::map<std::pair<int, uint64_t>, std::shared_ptr<SharedBlock>> mapped_;  // by rank and inode; null: cannot be
 };
 
 }  // namespace tessera::distributed::mpi

@@ -22,6 +22,13 @@ Reduction reduction_of(const config::Recipe& recipe) {
   return recipe.sync.reduction == "exact" ? Reduction::exact : Reduction::fastest;
 }
 
+/// A flat buffer where the ranks of this host can sum.
+Tensor make_gradients(distributed::Communicator& communicator, int64_t elements) {
+  const MemoryScope scope(MemoryCategory::gradients);
+  const std::shared_ptr<std::byte> block = communicator.allocate(static_cast<size_t>(elements) * size_bytes_of(DType::f32));
+  return Tensor::over(block.get(), {elements}, DType::f32, block);
+}
+
 /// What the optimizer leaves alone gets no gradient.
 std::unique_ptr<optim::Optimizer> optimizer_of(const config::OptimizerBlock& block, nn::FlatParameters& parameters) {
   auto optimizer = optim::make_optimizer(block, parameters);
@@ -39,7 +46,7 @@ Error not_finite(int64_t step, const std::string& what) {
 Learner::Learner(const config::Recipe& recipe, std::unique_ptr<Task> task, int64_t total_steps, distributed::Runtime& runtime)
     : runtime_(runtime),
       task_(std::move(task)),
-      parameters_(task_->model(), static_cast<uint64_t>(recipe.run.seed)),
+      parameters_(task_->model(), static_cast<uint64_t>(recipe.run.seed), [&](int64_t elements) { return make_gradients(runtime.world(), elements); }),
       optimizer_(optimizer_of(recipe.optimizer, parameters_)),
       schedule_(optim::make_schedule(recipe.schedule, total_steps, recipe.train)),
       reduction_(reduction_of(recipe)),

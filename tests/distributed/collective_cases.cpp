@@ -5,6 +5,7 @@
 #include <thread>
 #include <type_traits>
 
+#include "core/tensor/allocator.h"
 #include "tests/distributed/runner.h"
 
 namespace tessera::distributed::testing {
@@ -142,6 +143,56 @@ void reduce_scatter_by_the_callers_arithmetic(Context& context) {
       }
       context.expect(good, label<float>("reduce_scatter by the caller's arithmetic", elements));
     }
+  }
+}
+
+// Peers read there in place, what was written last.
+template <typename Element>
+void allocated_memory_of(Context& context) {
+  const size_t elements = static_cast<size_t>(context.size) * 80'000 + 5;
+  const std::vector<size_t> offsets = even_offsets(elements, context.size);
+  const std::shared_ptr<std::byte> block = context.world.allocate(elements * sizeof(Element));
+  const std::span<Element> all(reinterpret_cast<Element*>(block.get()), elements);
+  const auto r = static_cast<size_t>(context.rank);
+  const std::span<Element> mine = all.subspan(offsets[r], offsets[r + 1] - offsets[r]);
+  context.expect(std::all_of(all.begin(), all.end(), [](Element element) { return element == 0; }), "allocated memory is zeroed");
+  const auto add = [&](size_t first, size_t count, std::span<const float* const> terms) {
+    for (size_t i = first; i < first + count; ++i) {
+      float total = 0;
+      for (const float* term : terms) total += term[i - first];
+      mine[i] = static_cast<Element>(total);
+    }
+  };
+  for (int salt = 0; salt < 3; ++salt) {
+    for (size_t i = 0; i < elements; ++i) all[i] = value<Element>(context.rank, i, salt);
+    if constexpr (std::is_same_v<Element, float>) {
+      context.world.reduce_scatter({all, block}, offsets, add, ReadyEvent::now(), "test").wait();
+    } else {
+      context.world.reduce_scatter({all, block}, {mine, block}, offsets, ReduceOp::sum, ReadyEvent::now(), "test").wait();
+    }
+    context.world.all_gather({mine, block}, {all, block}, offsets, ReadyEvent::now(), "test").wait();
+    bool good = true;
+    for (size_t i = 0; i < elements; ++i) {
+      Element sum = 0;
+      for (int rank = 0; rank < context.size; ++rank) sum = static_cast<Element>(sum + value<Element>(rank, i, salt));
+      good = good && all[i] == sum;
+    }
+    context.expect(good, label<Element>("sums in allocated memory", elements));
+  }
+}
+
+void allocated_memory(Context& context) {
+  const auto live_bytes = [] { return memory_use().live_bytes[static_cast<size_t>(MemoryCategory::data)]; };
+  const MemoryScope scope(MemoryCategory::data);
+  const size_t before_bytes = live_bytes();
+  {
+    const std::shared_ptr<std::byte> block = context.world.allocate(1 << 20);
+    context.expect(live_bytes() >= before_bytes + (1 << 20), "allocated memory is counted");
+  }
+  context.expect(live_bytes() == before_bytes, "what is given back is counted no more");
+  for (int round = 0; round < 2; ++round) {  // the second one's blocks may lie where the first one's were
+    allocated_memory_of<float>(context);
+    allocated_memory_of<int64_t>(context);
   }
 }
 
@@ -318,6 +369,7 @@ std::vector<Case> collective_cases() {
   return {{"all_reduce", all_reduce},
           {"reduce_scatter", reduce_scatter},
           {"reduce_scatter by the caller's arithmetic", reduce_scatter_by_the_callers_arithmetic},
+          {"allocated_memory", allocated_memory},
           {"sums_wrap_around", sums_wrap_around},
           {"all_gather", all_gather},
           {"broadcast", broadcast},
