@@ -57,7 +57,7 @@ class Communicator {
   /// the order of arrival: use integers where bits matter.
   Work reduce_scatter(ConstBuffer input, Buffer output, std::span<const size_t> offsets, ReduceOp op, const ReadyEvent& ready,
                       const char* caller);
-  /// The same of f32 by the caller's own arithmetic: `combine_terms` gets this rank's piece of all inputs, range by range as they arrive, and may write its result over
+  /// The same of f32 by the caller's own arithmetic: `combine_terms` gets this rank's piece of all inputs, range by range and in order, and may write its result over
   /// its own values, which no other rank reads. It runs on the communication thread and must not wait; after abandon() it is not called any more.
   Work reduce_scatter(ConstBuffer input, std::span<const size_t> offsets, CombineTerms combine_terms, const ReadyEvent& ready, const char* caller);
   /// `input` is this rank's piece, `output` whole; the input may be that piece of it.

@@ -2,6 +2,8 @@
 #include "core/exact/gradient_sum.h"
 
 #include <algorithm>
+#include <iterator>
+#include <utility>
 
 #include "core/kernels/kernels.h"
 
@@ -13,13 +15,16 @@ double inverse(double scale) { return scale > 0.0 ? 1.0 / scale : 0.0; }
 
 }  // namespace
 
-GradientSum::GradientSum(const nn::FlatParameters& parameters, Reduction reduction, bool terms)
-    : parameters_(parameters), reduction_(reduction), terms_(terms) {
+GradientSum::GradientSum(const nn::FlatParameters& parameters, Reduction reduction, bool terms, std::vector<bool> left_out)
+    : parameters_(parameters), reduction_(reduction), terms_(terms), left_out_(std::move(left_out)) {
   if (reduction == Reduction::exact && !terms) integer_sums_ = parameters.zeros_like(MemoryCategory::gradients, DType::i64);
   if (reduction == Reduction::fastest) float_sums_ = parameters.zeros_like(MemoryCategory::gradients);
 }
 
-void GradientSum::begin_pass() { largest_bits_ = std::make_shared<std::vector<uint32_t>>(parameters_.slots().size(), 0); }
+void GradientSum::begin_pass() {
+  largest_bits_ = std::make_shared<std::vector<uint32_t>>(parameters_.slots().size(), 0);
+  squares_ = std::make_shared<ExactScalar>();
+}
 
 void GradientSum::saw(size_t tensor, uint32_t bits) {
   uint32_t& largest = (*largest_bits_)[tensor];
@@ -39,23 +44,46 @@ void GradientSum::add(size_t tensor, bool first, const GradientGrid& grid) {
   }
 }
 
+/// The slot that `at` lies in, or in the padding behind.
+std::vector<nn::FlatSlot>::const_iterator GradientSum::slot_at(int64_t at) const {
+  const auto& slots = parameters_.slots();
+  return std::prev(std::upper_bound(slots.begin(), slots.end(), at, [](int64_t place, const nn::FlatSlot& slot) { return place < slot.offset_elements; }));
+}
+
 /// body(tensor, first, last) for each tensor's part of [begin, end).
 template <typename Body>
 void GradientSum::for_each_range(int64_t begin, int64_t end, Body body) const {
   const auto& slots = parameters_.slots();
-  auto slot = std::upper_bound(slots.begin(), slots.end(), begin, [](int64_t at, const nn::FlatSlot& s) { return at < s.offset_elements; });
-  if (slot != slots.begin()) --slot;
-  for (; slot != slots.end() && slot->offset_elements < end; ++slot) {
+  for (auto slot = slot_at(begin); slot != slots.end() && slot->offset_elements < end; ++slot) {
     const int64_t first = std::max(begin, slot->offset_elements), last = std::min(end, slot->offset_elements + slot->elements);
     if (first < last) body(static_cast<size_t>(slot - slots.begin()), first, last);
   }
 }
 
-void GradientSum::convert(int64_t begin, int64_t end, const int64_t* integer_sums, const GradientGrid& grid) const {
+int64_t GradientSum::cut_before(int64_t at) const {
+  const int64_t offset = slot_at(at)->offset_elements;
+  return offset + (at - offset) / kSquaresBlockElements * kSquaresBlockElements;
+}
+
+/// Of the blocks that end in [first, last): what lies before has been written.
+void GradientSum::add_squares(size_t tensor, int64_t first, int64_t last) {
+  const nn::FlatSlot& slot = parameters_.slots()[tensor];
+  if (slot.kind != nn::SlotKind::parameter || (tensor < left_out_.size() && left_out_[tensor])) return;
+  const SummationKernels& kernels = kernels_for(parameters_.gradients().device()).summation;
+  const float* gradients = parameters_.gradients().data<float>();
+  const int64_t slot_end = slot.offset_elements + slot.elements;
+  for (int64_t start = cut_before(first); start < last; start += kSquaresBlockElements) {
+    const int64_t end = std::min(start + kSquaresBlockElements, slot_end);
+    if (end <= last) squares_->add(kernels.sum_of_squares(end - start, gradients + start));
+  }
+}
+
+void GradientSum::convert(int64_t begin, int64_t end, const int64_t* integer_sums, const GradientGrid& grid) {
   const SummationKernels& kernels = kernels_for(parameters_.gradients().device()).summation;
   float* out = parameters_.gradients().data<float>();
   for_each_range(begin, end, [&](size_t tensor, int64_t first, int64_t last) {
     kernels.grid_to_float({last - first, inverse(grid.scale(tensor)), integer_sums + (first - begin), out + first});
+    add_squares(tensor, first, last);
   });
 }
 
@@ -67,6 +95,7 @@ void GradientSum::sum_terms(int64_t begin, int64_t end, std::span<const float* c
     std::transform(gradients.begin(), gradients.end(), terms.begin(), [&](const float* gradient) { return gradient + (first - begin); });
     const double scale = grid.scale(tensor);
     saw(tensor, kernels.sum_on_grid({last - first, scale, inverse(scale), static_cast<int64_t>(terms.size()), terms.data(), out + first}));
+    add_squares(tensor, first, last);
   });
 }
 

@@ -71,9 +71,10 @@ void Exchange::open_lanes(const Phase& phase) {
         {.index = receives_.all.size(), .receives = true, .peer = in.peer, .target = in.target, .size_bytes = in.size_bytes, .by_reading = by_reading(in)});
     missing.push_back(in.peer);
   }
-  combined_.assign(phase.reduce || phase.combine_terms ? chunks_of(phase.own_bytes) : 0, false);
+  combined_.assign(phase.reduce ? chunks_of(phase.own_bytes) : 0, false);
   terms_.clear();
-  terms_.resize(phase.combine_terms ? combined_.size() : 0);
+  terms_.resize(phase.combine_terms ? chunks_of(phase.own_bytes) : 0);
+  next_chunk_ = 0;
   work().set_missing(std::move(missing));
 }
 
@@ -177,7 +178,7 @@ void Exchange::take_in(Requests& requests, Message& message, Lane& lane) {
   } else if (plan_.phases[phase_].combine_terms) {
     const size_t chunk = message.offset_bytes / kChunkBytes;
     terms_[chunk].push_back(std::move(message.staging));
-    combine_terms(requests, chunk, chunk + 1);
+    combine_terms(requests);
   } else {
     work().write_output([&] { put(lane, message.offset_bytes, message.size_bytes, message.staging.data()); });
   }
@@ -191,7 +192,7 @@ void Exchange::take_offer(Requests& requests, const Message& message, Lane& lane
   lane.view = memory_->view(lane.peer, offer);
   work().arrived(lane.peer);
   if (plan_.phases[phase_].combine_terms) {
-    combine_terms(requests, 0, terms_.size());
+    combine_terms(requests);
   } else if (read(lane)) {
     post_done(requests, lane);
   }
@@ -235,17 +236,16 @@ void Exchange::reduce(const Lane& lane, size_t offset_bytes, size_t size_bytes, 
   combined_[chunk] = true;
 }
 
-// Of the chunks [begin, end) those whose terms are all here or can be read. Only then is anything read, so that it stays in the caches until it is combined.
-void Exchange::combine_terms(Requests& requests, size_t begin, size_t end) {
+// In their order the chunks whose terms are all here or can be read. Only then is anything read, so that it stays in the caches until it is combined.
+void Exchange::combine_terms(Requests& requests) {
   size_t sent = 0;
   for (const Lane& lane : receives_.all) {
     if (lane.by_reading && lane.source == nullptr) return;
     sent += !lane.by_reading;
   }
-  for (size_t chunk = begin; chunk < end; ++chunk) {
-    if (terms_[chunk].size() == sent && !combine_chunk(chunk)) return;
+  for (; next_chunk_ < terms_.size(); ++next_chunk_) {
+    if (terms_[next_chunk_].size() < sent || !combine_chunk(next_chunk_)) return;
   }
-  if (std::find(combined_.begin(), combined_.end(), false) != combined_.end()) return;
   for (Lane& lane : receives_.all) {
     if (lane.by_reading) post_done(requests, lane);
   }
@@ -258,6 +258,7 @@ bool Exchange::combine_chunk(size_t chunk) {
   std::vector<const std::byte*> others;
   for (const Staging& term : received) others.push_back(term.data());
   const size_t offset = chunk * kChunkBytes, size_bytes = bytes_of_chunk(offset, phase.own_bytes);
+  bool there = false;
   const bool goes_on = work().write_output([&] {
     for (const Lane& lane : receives_.all) {
       if (!lane.by_reading) continue;
@@ -266,9 +267,9 @@ bool Exchange::combine_chunk(size_t chunk) {
       if (!others.back()) return;
     }
     give_terms(phase, offset, size_bytes, others);
-    combined_[chunk] = true;
+    there = true;
   });
-  return goes_on && combined_[chunk];
+  return goes_on && there;
 }
 
 }  // namespace tessera::distributed::mpi

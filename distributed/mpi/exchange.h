@@ -70,7 +70,7 @@ class Exchange : public Operation {
   bool read(const Lane& lane);
   void put(const Lane& lane, size_t offset_bytes, size_t size_bytes, const std::byte* received);
   void reduce(const Lane& lane, size_t offset_bytes, size_t size_bytes, const std::byte* received);
-  void combine_terms(Requests& requests, size_t begin, size_t end);
+  void combine_terms(Requests& requests);
   bool combine_chunk(size_t chunk);
   const std::byte* read_chunk(const Lane& lane, size_t offset_bytes, size_t size_bytes, std::byte* staging);
 
@@ -82,8 +82,9 @@ class Exchange : public Operation {
   size_t phase_ = 0;
   Lanes sends_;
   Lanes receives_;
-  std::vector<bool> combined_;  // chunks of the target that hold more than nothing; not with plain receives
-  std::vector<std::vector<Staging>> terms_;  // by chunk of the own piece: what messages have brought of it; combine_terms only
+  std::vector<bool> combined_;  // chunks of the target that hold more than nothing; with `reduce` only
+  std::vector<std::vector<Staging>> terms_;  // by chunk of the own piece: what messages have brought of it; with `combine_terms` only
+  size_t next_chunk_ = 0;                    // of these, to be combined
   std::vector<Message> messages_;
   std::vector<uint32_t> free_;
 };

@@ -3,10 +3,10 @@
 
 #include <chrono>
 
+#include "core/exact/gradient_norm.h"
+
 namespace tessera::distributed {
 namespace {
-
-constexpr size_t kPieceGranuleElements = 16;  // pieces of a bucket start on cache lines
 
 /// How a bucket is dealt to the ranks that own its sums.
 struct Pieces {
@@ -14,8 +14,12 @@ struct Pieces {
   size_t first, count;          ///< this rank's
   int64_t begin, end;           ///< the same, of the flat layout
 
-  Pieces(const Bucket& bucket, const Communicator& communicator)
-      : offsets(even_offsets(static_cast<size_t>(bucket.end - bucket.begin), communicator.size(), kPieceGranuleElements)) {
+  Pieces(const Bucket& bucket, const GradientSum& sum, const Communicator& communicator)
+      : offsets(even_offsets(static_cast<size_t>(bucket.end - bucket.begin), communicator.size())) {
+    for (size_t r = 1; r + 1 < offsets.size(); ++r) {
+      const int64_t cut = sum.cut_before(bucket.begin + static_cast<int64_t>(offsets[r]));
+      offsets[r] = static_cast<size_t>(cut - bucket.begin);
+    }
     const auto rank = static_cast<size_t>(communicator.rank());
     first = offsets[rank];
     count = offsets[rank + 1] - first;
@@ -41,10 +45,12 @@ double now_s() { return std::chrono::duration<double>(std::chrono::steady_clock:
 
 }  // namespace
 
-GradientSync::GradientSync(Communicator& communicator, nn::FlatParameters& parameters, Reduction reduction, int64_t quanta, int64_t bucket_bytes)
+GradientSync::GradientSync(Communicator& communicator, nn::FlatParameters& parameters, Reduction reduction, int64_t quanta, int64_t bucket_bytes,
+                           std::vector<bool> left_out)
     : communicator_(communicator),
       parameters_(parameters),
-      sum_(parameters, reduction, reduction == Reduction::exact && quanta == communicator.size()),
+      left_out_(std::move(left_out)),
+      sum_(parameters, reduction, reduction == Reduction::exact && quanta == communicator.size(), left_out_),
       grid_(parameters.slots().size(), quanta),
       buckets_(make_buckets(parameters, bucket_bytes)),
       bucket_of_(parameters.slots().size()) {
@@ -100,18 +106,18 @@ void GradientSync::launch(const Bucket& bucket) {
 
 /// int64 sums to their owners, converted there, f32 results to everybody.
 Work GradientSync::launch_exact(const Bucket& bucket) {
-  const Pieces pieces(bucket, communicator_);
+  const Pieces pieces(bucket, sum_, communicator_);
   const Tensor& sums = sum_.integer_sums();
   const std::span<int64_t> all = part_of<int64_t>(sums, bucket), mine = all.subspan(pieces.first, pieces.count);
   const Work scattered = communicator_.reduce_scatter({all, sums.storage()}, {mine, sums.storage()}, pieces.offsets, ReduceOp::sum, ReadyEvent::now(),
                                                       "gradient bucket sums");
-  return gather(communicator_, parameters_.gradients(), bucket, pieces,
-                scattered.then([this, begin = pieces.begin, end = pieces.end, mine] { sum_.convert(begin, end, mine.data(), grid_); }));
+  summed_.push_back(scattered.then([this, begin = pieces.begin, end = pieces.end, mine] { sum_.convert(begin, end, mine.data(), grid_); }));
+  return gather(communicator_, parameters_.gradients(), bucket, pieces, summed_.back());
 }
 
 /// Gradients as they are to the owners of their sums: rounded to the grid each is an f32 number still, so that nothing else must travel, and the owner rounds.
 Work GradientSync::launch_terms(const Bucket& bucket) {
-  const Pieces pieces(bucket, communicator_);
+  const Pieces pieces(bucket, sum_, communicator_);
   const Tensor& gradients = parameters_.gradients();
   const auto sum = [this, piece = pieces.begin](size_t first, size_t elements, std::span<const float* const> terms) {
     const int64_t begin = piece + static_cast<int64_t>(first);
@@ -120,7 +126,7 @@ Work GradientSync::launch_terms(const Bucket& bucket) {
   const Work summed = communicator_.reduce_scatter({part_of<float>(gradients, bucket), gradients.storage()}, pieces.offsets, sum, ReadyEvent::now(),
                                                    "gradient bucket terms");
   summed_.push_back(summed.event());
-  return gather(communicator_, gradients, bucket, pieces, summed.event());
+  return gather(communicator_, gradients, bucket, pieces, summed_.back());
 }
 
 Work GradientSync::launch_fastest(const Bucket& bucket) {
@@ -129,9 +135,17 @@ Work GradientSync::launch_fastest(const Bucket& bucket) {
                                   ReadyEvent::now(), "gradient bucket (fastest)");
 }
 
-Work GradientSync::combine_largest_bits() {
+std::vector<Work> GradientSync::combine_findings() {
   const std::shared_ptr<std::vector<uint32_t>>& bits = sum_.largest_bits();
-  return communicator_.all_reduce({*bits, bits}, {*bits, bits}, ReduceOp::max, all_of(summed_), "gradient maxima");
+  const std::shared_ptr<ExactScalar>& squares = sum_.squares();
+  const std::span<int64_t> words = squares->words();
+  const ReadyEvent ready = all_of(summed_);
+  return {communicator_.all_reduce({*bits, bits}, {*bits, bits}, ReduceOp::max, ready, "gradient maxima"),
+          communicator_.all_reduce({words, squares}, {words, squares}, ReduceOp::sum, ready, "gradient squares")};
+}
+
+double GradientSync::squared_gradient_norm() const {
+  return sum_.reduction() == Reduction::exact ? sum_.squares()->value() : tessera::squared_gradient_norm(parameters_, left_out_);
 }
 
 void GradientSync::give_up_pass() {

@@ -28,8 +28,8 @@ struct OverlapTimes {
 
 class GradientSync final : public autograd::GradientHook {
  public:
-  /// `quanta`: of all ranks in a step. Becomes the parameters' hook while it lives.
-  GradientSync(Communicator& communicator, nn::FlatParameters& parameters, Reduction reduction, int64_t quanta, int64_t bucket_bytes);
+  /// `quanta`: of all ranks in a step. `left_out`: slots that are no part of the gradient norm. Becomes the parameters' hook while it lives.
+  GradientSync(Communicator& communicator, nn::FlatParameters& parameters, Reduction reduction, int64_t quanta, int64_t bucket_bytes, std::vector<bool> left_out);
   ~GradientSync() override;
 
   /// A pass over this rank's quanta. Without `reduce` only the largest magnitudes are found (the first pass of a run).
@@ -44,10 +44,12 @@ class GradientSync final : public autograd::GradientHook {
 
   GradientGrid& grid() { return grid_; }
   const GradientGrid& grid() const { return grid_; }
-  /// Submits what makes largest_bits() those of all ranks. Once, after the pass's last quantum.
-  Work combine_largest_bits();
+  /// Submits what makes the two below those of all ranks. Once, after the pass's last quantum.
+  std::vector<Work> combine_findings();
   /// Of each tensor's largest |gradient| over all quanta of the pass. exact only.
   std::span<const uint32_t> largest_bits() const { return *sum_.largest_bits(); }
+  /// Of the summed gradients (gradient_norm.h).
+  double squared_gradient_norm() const;
   /// Of the last pass.
   const OverlapTimes& overlap() const { return overlap_; }
 
@@ -60,6 +62,7 @@ class GradientSync final : public autograd::GradientHook {
 
   Communicator& communicator_;
   nn::FlatParameters& parameters_;
+  std::vector<bool> left_out_;
   GradientSum sum_;
   GradientGrid grid_;
   std::vector<Bucket> buckets_;
@@ -70,7 +73,7 @@ class GradientSync final : public autograd::GradientHook {
   std::vector<int64_t> missing_;  // tensors, by bucket
   size_t next_bucket_ = 0;
   std::vector<Work> pending_;
-  std::vector<ReadyEvent> summed_;  // terms of the buckets
+  std::vector<ReadyEvent> summed_;  // the buckets, by their owners
   double started_s_ = 0.0;
   OverlapTimes overlap_;
 };

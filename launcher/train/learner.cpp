@@ -50,7 +50,7 @@ Learner::Learner(const config::Recipe& recipe, std::unique_ptr<Task> task, int64
       optimizer_(optimizer_of(recipe.optimizer, parameters_)),
       schedule_(optim::make_schedule(recipe.schedule, total_steps, recipe.train)),
       reduction_(reduction_of(recipe)),
-      sync_(runtime.world(), parameters_, reduction_, recipe.batch.quanta(), recipe.sync.bucket_bytes.bytes),
+      sync_(runtime.world(), parameters_, reduction_, recipe.batch.quanta(), recipe.sync.bucket_bytes.bytes, optimizer_->frozen()),
       quanta_(recipe.batch.quanta()),
       learning_rate_(recipe.optimizer.learning_rate),
       clip_norm_(recipe.optimizer.clip_norm),
@@ -77,7 +77,7 @@ StepReport Learner::step(int64_t step, const std::vector<int64_t>& quanta, const
   }
   {
     const ProfileScope scope(Phase::optimizer, "gradient norm");
-    report.gradient_norm = std::sqrt(squared_gradient_norm(parameters_, optimizer_->frozen())) / report.weight;
+    report.gradient_norm = std::sqrt(sync_.squared_gradient_norm()) / report.weight;
   }
   if (!std::isfinite(report.gradient_norm)) diagnose(step, quanta, source);
   commit(step, report);
@@ -128,14 +128,14 @@ void Learner::combine(const Pass& pass, const Votes& votes, StepReport& report) 
   runtime_.set_phase("gradient sum");
   auto& world = runtime_.world();
   const auto sums = world.all_reduce({words, words_owner}, {words, words_owner}, ReduceOp::sum, ReadyEvent::now(), "step sums");
-  const auto maxima = sync_.combine_largest_bits();
+  const auto findings = sync_.combine_findings();
   {
     const ProfileScope scope(Phase::rank_wait, "gradient buckets");
     sync_.finish_pass();
   }
   const ProfileScope scope(Phase::rank_wait, "step sums");
   sums.wait();
-  maxima.wait();
+  for (const auto& finding : findings) finding.wait();
 
   const int64_t failed = words.back();
   if (failed > 0) {
