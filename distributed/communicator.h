@@ -76,7 +76,8 @@ class Communicator {
   /// Blocks, also until all works of this process are over: for the time before training. `axis` names it in diagnostics.
   virtual std::shared_ptr<Communicator> split(int color, int key, const std::string& axis) = 0;
 
-  /// Zeroed memory for what collectives carry, of the thread's current MemoryScope: other ranks of this host read there in place. Not collective; outlives the communicator.
+  /// Zeroed memory for what collectives of this communicator carry, of the thread's current MemoryScope: other ranks of this host read there in place, where the system
+  /// lets them. Not collective. May outlive the communicator; for buffers that stay, as others keep it mapped.
   virtual std::shared_ptr<std::byte> allocate(size_t size_bytes);
 
   static constexpr size_t kSmallBytes = 64 << 10;

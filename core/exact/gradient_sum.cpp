@@ -5,10 +5,19 @@
 #include <iterator>
 #include <utility>
 
+#include "core/exact/gradient_norm.h"
 #include "core/kernels/kernels.h"
 
 namespace tessera {
 namespace {
+
+/// What is converted and squared at a time: it stays in cache in between, and is enough for several threads.
+constexpr int64_t kStripElements = 16 * kSquaresBlockElements;
+
+/// Where the block of squares that `at` lies in begins.
+int64_t block_start(const nn::FlatSlot& slot, int64_t at) {
+  return slot.offset_elements + (at - slot.offset_elements) / kSquaresBlockElements * kSquaresBlockElements;
+}
 
 /// Of a grid's scale, 0 where no gradient was seen yet.
 double inverse(double scale) { return scale > 0.0 ? 1.0 / scale : 0.0; }
@@ -60,10 +69,7 @@ void GradientSum::for_each_range(int64_t begin, int64_t end, Body body) const {
   }
 }
 
-int64_t GradientSum::cut_before(int64_t at) const {
-  const int64_t offset = slot_at(at)->offset_elements;
-  return offset + (at - offset) / kSquaresBlockElements * kSquaresBlockElements;
-}
+int64_t GradientSum::cut_before(int64_t at) const { return block_start(*slot_at(at), at); }
 
 /// Of the blocks that end in [first, last): what lies before has been written.
 void GradientSum::add_squares(size_t tensor, int64_t first, int64_t last) {
@@ -72,7 +78,7 @@ void GradientSum::add_squares(size_t tensor, int64_t first, int64_t last) {
   const SummationKernels& kernels = kernels_for(parameters_.gradients().device()).summation;
   const float* gradients = parameters_.gradients().data<float>();
   const int64_t slot_end = slot.offset_elements + slot.elements;
-  for (int64_t start = cut_before(first); start < last; start += kSquaresBlockElements) {
+  for (int64_t start = block_start(slot, first); start < last; start += kSquaresBlockElements) {
     const int64_t end = std::min(start + kSquaresBlockElements, slot_end);
     if (end <= last) squares_->add(kernels.sum_of_squares(end - start, gradients + start));
   }
@@ -82,9 +88,16 @@ void GradientSum::convert(int64_t begin, int64_t end, const int64_t* integer_sum
   const SummationKernels& kernels = kernels_for(parameters_.gradients().device()).summation;
   float* out = parameters_.gradients().data<float>();
   for_each_range(begin, end, [&](size_t tensor, int64_t first, int64_t last) {
-    kernels.grid_to_float({last - first, inverse(grid.scale(tensor)), integer_sums + (first - begin), out + first});
-    add_squares(tensor, first, last);
+    for (int64_t start = first; start < last; start += kStripElements) {
+      const int64_t stop = std::min(start + kStripElements, last);
+      kernels.grid_to_float({stop - start, inverse(grid.scale(tensor)), integer_sums + (start - begin), out + start});
+      add_squares(tensor, start, stop);
+    }
   });
+}
+
+double GradientSum::squared_norm() const {
+  return reduction_ == Reduction::exact ? squares_->value() : squared_gradient_norm(parameters_, left_out_);
 }
 
 void GradientSum::sum_terms(int64_t begin, int64_t end, std::span<const float* const> gradients, const GradientGrid& grid) {

@@ -50,6 +50,8 @@ class GradientSum {
   const std::shared_ptr<std::vector<uint32_t>>& largest_bits() const { return largest_bits_; }
   /// Of what convert() or sum_terms() has written in this pass: its part of squared_gradient_norm(), found while it is in cache. exact only.
   const std::shared_ptr<ExactScalar>& squares() const { return squares_; }
+  /// squared_gradient_norm() of the flat gradient buffer; exact: squares(), after they were summed over the owners.
+  double squared_norm() const;
 
  private:
   void saw(size_t tensor, uint32_t bits);

@@ -97,9 +97,10 @@ std::shared_ptr<Communicator> MpiCommunicator::split(int color, int key, const s
 }
 
 std::shared_ptr<std::byte> MpiCommunicator::allocate(size_t size_bytes) {
-  std::shared_ptr<SharedBlock> block;
-  engine_->call([&, category = MemoryScope::current()] { block = memory_->allocate(size_bytes, category); });
-  return block ? std::shared_ptr<std::byte>(block, block->data()) : Communicator::allocate(size_bytes);
+  const std::shared_ptr<SharedBlock> block = memory_->reaches_any() ? SharedBlock::make(size_bytes, MemoryScope::current()) : nullptr;
+  if (!block) return Communicator::allocate(size_bytes);
+  engine_->call([&] { memory_->share(block); });
+  return {block, block->data()};
 }
 
 int MpiCommunicator::tag_of(const CollectiveRecord& record) const {

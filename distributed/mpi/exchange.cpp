@@ -22,12 +22,7 @@ size_t chunks_of(size_t size_bytes) { return (size_bytes + kChunkBytes - 1) / kC
 
 size_t bytes_of_chunk(size_t offset_bytes, size_t size_bytes) { return std::min(kChunkBytes, size_bytes - offset_bytes); }
 
-/// Of the own piece's bytes from `offset_bytes` on: what other ranks have there.
-void give_terms(const Phase& phase, size_t offset_bytes, size_t size_bytes, std::span<const std::byte* const> others) {
-  std::vector<const float*> terms{reinterpret_cast<const float*>(phase.own + offset_bytes)};
-  for (const std::byte* other : others) terms.push_back(reinterpret_cast<const float*>(other));
-  phase.combine_terms(offset_bytes / sizeof(float), size_bytes / sizeof(float), terms);
-}
+const float* as_floats(const std::byte* bytes) { return reinterpret_cast<const float*>(bytes); }
 
 }  // namespace
 
@@ -44,7 +39,10 @@ void Exchange::open_phase(Requests& requests) {
     if (!deferred && phase.own != phase.own_target && phase.own_bytes > 0) {
       work().write_output([&] { std::memcpy(phase.own_target, phase.own, phase.own_bytes); });
     }
-    if (phase.combine_terms && phase.receives.empty() && phase.own_bytes > 0) work().write_output([&] { give_terms(phase, 0, phase.own_bytes, {}); });
+    if (phase.combine_terms && phase.receives.empty() && phase.own_bytes > 0) {
+      const float* own = as_floats(phase.own);
+      work().write_output([&] { phase.combine_terms(0, phase.own_bytes / sizeof(float), {&own, 1}); });
+    }
     open_lanes(phase);
     for (Lanes* lanes : {&receives_, &sends_}) {
       for (Lane& lane : lanes->all) {
@@ -255,18 +253,18 @@ void Exchange::combine_terms(Requests& requests) {
 bool Exchange::combine_chunk(size_t chunk) {
   const Phase& phase = plan_.phases[phase_];
   std::vector<Staging> received = std::move(terms_[chunk]);
-  std::vector<const std::byte*> others;
-  for (const Staging& term : received) others.push_back(term.data());
   const size_t offset = chunk * kChunkBytes, size_bytes = bytes_of_chunk(offset, phase.own_bytes);
+  std::vector<const float*> terms{as_floats(phase.own + offset)};
+  for (const Staging& term : received) terms.push_back(as_floats(term.data()));
   bool there = false;
   const bool goes_on = work().write_output([&] {
     for (const Lane& lane : receives_.all) {
       if (!lane.by_reading) continue;
-      received.emplace_back(lane.view ? 0 : size_bytes);
-      others.push_back(read_chunk(lane, offset, size_bytes, received.back().data()));
-      if (!others.back()) return;
+      std::byte* staging = lane.view ? nullptr : received.emplace_back(size_bytes).data();
+      terms.push_back(as_floats(read_chunk(lane, offset, size_bytes, staging)));
+      if (!terms.back()) return;
     }
-    give_terms(phase, offset, size_bytes, others);
+    phase.combine_terms(offset / sizeof(float), size_bytes / sizeof(float), terms);
     there = true;
   });
   return goes_on && there;

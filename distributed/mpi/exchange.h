@@ -16,7 +16,7 @@
 namespace tessera::distributed::mpi {
 
 /// Carries a plan out, messages cut into chunks, the outstanding ones bounded. All that come from a sender bear one tag, `tag`: MPI keeps the order of those between
-/// two ranks. Where the receiver reads, the sender's message is an offer: an address. The receiver answers, under `tag` + 1, when it has read.
+/// two ranks. Where the receiver reads, the sender's message is an offer: where its data lies. The receiver answers, under `tag` + 1, when it has read.
 class Exchange : public Operation {
  public:
   Exchange(std::shared_ptr<WorkState> work, MPI_Comm comm, std::shared_ptr<PeerMemory> memory, int tag, CollectiveRequest request, Plan plan);

@@ -70,11 +70,13 @@ PeerMemory::PeerMemory(MPI_Comm comm) {
   for (size_t peer = 0; peer < probes.size(); ++peer) processes_.push_back(reads[peer] && is_read[peer] ? static_cast<pid_t>(probes[peer].process) : 0);
 }
 
-std::shared_ptr<SharedBlock> PeerMemory::allocate(size_t size_bytes, MemoryCategory category) {
-  if (std::none_of(processes_.begin(), processes_.end(), [](pid_t process) { return process > 0; })) return nullptr;
-  std::shared_ptr<SharedBlock> block = SharedBlock::make(size_bytes, category);
-  if (block) own_.push_back(block);
-  return block;
+bool PeerMemory::reaches_any() const {
+  return std::any_of(processes_.begin(), processes_.end(), [](pid_t process) { return process > 0; });
+}
+
+void PeerMemory::share(const std::shared_ptr<SharedBlock>& block) {
+  std::erase_if(own_, [](const std::weak_ptr<SharedBlock>& other) { return other.expired(); });
+  own_.push_back(block);
 }
 
 Offer PeerMemory::offer(const std::byte* data, size_t size_bytes) const {

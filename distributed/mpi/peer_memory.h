@@ -37,10 +37,12 @@ class PeerMemory {
   /// Whether this rank reads from `peer` and `peer` from this rank: both know.
   bool reaches(int peer) const { return processes_[static_cast<size_t>(peer)] > 0; }
 
-  /// A block of this rank's that others read in place, as long as it lives. Null where nobody could.
-  std::shared_ptr<SharedBlock> allocate(size_t size_bytes, MemoryCategory category);
+  bool reaches_any() const;
+
+  /// From now on others read in place what lies in this block of the rank's own.
+  void share(const std::shared_ptr<SharedBlock>& block);
   Offer offer(const std::byte* data, size_t size_bytes) const;
-  /// What `peer` offers, in place; null where it must be read. The map of a block stays.
+  /// What `peer` offers, in place; null where it must be read. Maps stay, and with them the memory of blocks that `peer` has given back.
   const std::byte* view(int peer, const Offer& offer);
   /// Copies from the memory of `peer`. False when that rank has ended. Throws Error(runtime) where that memory is not there.
   bool read(int peer, const std::byte* address, std::byte* target, size_t size_bytes) const;

@@ -20,7 +20,7 @@ std::shared_ptr<SharedBlock> SharedBlock::make(size_t size_bytes, MemoryCategory
   const int file = memfd_create("tessera", MFD_CLOEXEC);
   if (file < 0) return nullptr;
   struct stat status {};
-  const bool sized = ftruncate(file, static_cast<off_t>(size_bytes)) == 0 && fstat(file, &status) == 0;
+  const bool sized = fallocate(file, 0, 0, static_cast<off_t>(size_bytes)) == 0 && fstat(file, &status) == 0;  // now, as later there would be no error but a signal
   std::shared_ptr<SharedBlock> block = sized ? map(file, {file, status.st_ino, size_bytes}, PROT_READ | PROT_WRITE) : nullptr;
   if (!block) {
     close(file);
@@ -33,7 +33,7 @@ std::shared_ptr<SharedBlock> SharedBlock::make(size_t size_bytes, MemoryCategory
 }
 
 std::shared_ptr<SharedBlock> SharedBlock::of(pid_t process, const Name& name) {
-  const int file = open(fmt::format("/proc/{}/fd/{}", process, name.file).c_str(), O_RDONLY | O_CLOEXEC);
+  const int file = open(fmt::format("/proc/{}/fd/{}", process, name.file).c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (file < 0) return nullptr;
   struct stat status {};
   const bool is_it = fstat(file, &status) == 0 && status.st_ino == name.inode && static_cast<uint64_t>(status.st_size) == name.size_bytes;

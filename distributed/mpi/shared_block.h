@@ -21,7 +21,7 @@ class SharedBlock {
     uint64_t size_bytes = 0;
   };
 
-  /// Zeroed, counted under `category`. Null where the system has no such files.
+  /// Zeroed, counted under `category`. Null where the system has no such files, or not as much memory.
   static std::shared_ptr<SharedBlock> make(size_t size_bytes, MemoryCategory category);
   /// That of another process, to be read. Null where the system does not let this process have it, or it is gone.
   static std::shared_ptr<SharedBlock> of(pid_t process, const Name& name);

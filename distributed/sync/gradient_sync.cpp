@@ -2,8 +2,7 @@
 #include "distributed/sync/gradient_sync.h"
 
 #include <chrono>
-
-#include "core/exact/gradient_norm.h"
+#include <utility>
 
 namespace tessera::distributed {
 namespace {
@@ -49,8 +48,7 @@ GradientSync::GradientSync(Communicator& communicator, nn::FlatParameters& param
                            std::vector<bool> left_out)
     : communicator_(communicator),
       parameters_(parameters),
-      left_out_(std::move(left_out)),
-      sum_(parameters, reduction, reduction == Reduction::exact && quanta == communicator.size(), left_out_),
+      sum_(parameters, reduction, reduction == Reduction::exact && quanta == communicator.size(), std::move(left_out)),
       grid_(parameters.slots().size(), quanta),
       buckets_(make_buckets(parameters, bucket_bytes)),
       bucket_of_(parameters.slots().size()) {
@@ -136,16 +134,13 @@ Work GradientSync::launch_fastest(const Bucket& bucket) {
 }
 
 std::vector<Work> GradientSync::combine_findings() {
+  if (sum_.reduction() != Reduction::exact) return {};
   const std::shared_ptr<std::vector<uint32_t>>& bits = sum_.largest_bits();
   const std::shared_ptr<ExactScalar>& squares = sum_.squares();
   const std::span<int64_t> words = squares->words();
   const ReadyEvent ready = all_of(summed_);
   return {communicator_.all_reduce({*bits, bits}, {*bits, bits}, ReduceOp::max, ready, "gradient maxima"),
           communicator_.all_reduce({words, squares}, {words, squares}, ReduceOp::sum, ready, "gradient squares")};
-}
-
-double GradientSync::squared_gradient_norm() const {
-  return sum_.reduction() == Reduction::exact ? sum_.squares()->value() : tessera::squared_gradient_norm(parameters_, left_out_);
 }
 
 void GradientSync::give_up_pass() {

@@ -44,12 +44,12 @@ class GradientSync final : public autograd::GradientHook {
 
   GradientGrid& grid() { return grid_; }
   const GradientGrid& grid() const { return grid_; }
-  /// Submits what makes the two below those of all ranks. Once, after the pass's last quantum.
+  /// Submits what makes the two below, which owners and ranks have found in part, those of all. Once, after the pass's last quantum.
   std::vector<Work> combine_findings();
   /// Of each tensor's largest |gradient| over all quanta of the pass. exact only.
   std::span<const uint32_t> largest_bits() const { return *sum_.largest_bits(); }
   /// Of the summed gradients (gradient_norm.h).
-  double squared_gradient_norm() const;
+  double squared_gradient_norm() const { return sum_.squared_norm(); }
   /// Of the last pass.
   const OverlapTimes& overlap() const { return overlap_; }
 
@@ -62,7 +62,6 @@ class GradientSync final : public autograd::GradientHook {
 
   Communicator& communicator_;
   nn::FlatParameters& parameters_;
-  std::vector<bool> left_out_;
   GradientSum sum_;
   GradientGrid grid_;
   std::vector<Bucket> buckets_;

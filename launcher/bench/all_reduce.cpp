@@ -16,16 +16,17 @@ constexpr const char* kCaller = "bench";
 constexpr int64_t kMessages_bytes[] = {4 << 10, 64 << 10, 1 << 20, 16 << 20, 64 << 20};  // of f32 gradients
 constexpr int kFewestExchanges = 3, kMostRounds = 2000;
 
-/// A bucket as training synchronises it: int64 sums to their owners, who convert and share them.
+/// A bucket as training synchronises it where ranks have several quanta: int64 sums to their owners, who convert and share them.
 struct Exact {
   Exact(distributed::Runtime& runtime, size_t elements)
-      : world(runtime.world()), offsets(distributed::even_offsets(elements, world.size(), 16)), sums(elements, 3), values(elements, 1.0f) {}
+      : world(runtime.world()), offsets(distributed::even_offsets(elements, world.size(), 16)), sums(elements, 3), block(world.allocate(elements * sizeof(float))),
+        values(reinterpret_cast<float*>(block.get()), elements) {}
 
   void operator()() {
     const auto rank = static_cast<size_t>(world.rank());
     const size_t begin = offsets[rank], count = offsets[rank + 1] - begin;
     const std::span<int64_t> mine = std::span(sums).subspan(begin, count);
-    const std::span<float> my_values = std::span(values).subspan(begin, count);
+    const std::span<float> my_values = values.subspan(begin, count);
     const distributed::Work reduced = world.reduce_scatter(sums, mine, offsets, ReduceOp::sum, ReadyEvent::now(), kCaller);
     const ReadyEvent converted = reduced.then([mine, my_values] {
       for (size_t i = 0; i < mine.size(); ++i) my_values[i] = static_cast<float>(mine[i]) * 0x1p-20f;
@@ -36,7 +37,8 @@ struct Exact {
   distributed::Communicator& world;
   std::vector<size_t> offsets;
   std::vector<int64_t> sums;
-  std::vector<float> values;
+  std::shared_ptr<std::byte> block;
+  std::span<float> values;
 };
 
 /// The library's sum in f32.

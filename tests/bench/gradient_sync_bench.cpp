@@ -39,8 +39,12 @@ void report(Runtime& runtime, const char* what, const std::function<void()>& rou
 }
 
 struct Gradients {
+  explicit Gradients(Communicator& world) : block(world.allocate(kParameters * sizeof(float))), values(reinterpret_cast<float*>(block.get()), kParameters) {
+    std::fill(values.begin(), values.end(), 1.0f);
+  }
   std::vector<int64_t> sums = std::vector<int64_t>(kParameters, 3);
-  std::vector<float> values = std::vector<float>(kParameters, 1.0f);
+  std::shared_ptr<std::byte> block;
+  std::span<float> values;
 };
 
 void exact(Runtime& runtime, Gradients& gradients) {
@@ -51,7 +55,7 @@ void exact(Runtime& runtime, Gradients& gradients) {
     const size_t elements = std::min(kBucketElements, kParameters - begin);
     const std::vector<size_t> offsets = even_offsets(elements, world.size(), 64);
     const std::span<int64_t> sums = std::span(gradients.sums).subspan(begin, elements);
-    const std::span<float> values = std::span(gradients.values).subspan(begin, elements);
+    const std::span<float> values = gradients.values.subspan(begin, elements);
     const std::span<int64_t> my_sums = sums.subspan(offsets[rank], offsets[rank + 1] - offsets[rank]);
     const std::span<float> my_values = values.subspan(offsets[rank], my_sums.size());
     const Work reduced = world.reduce_scatter(sums, my_sums, offsets, ReduceOp::sum, ReadyEvent::now(), "bucket");
@@ -63,13 +67,13 @@ void exact(Runtime& runtime, Gradients& gradients) {
   for (const Work& work : works) work.wait();
 }
 
-// Where every rank has one quantum: what GradientSync does then.
+// Where every rank has one quantum: what GradientSync does then, but for the norm.
 void exact_terms(Runtime& runtime, Gradients& gradients) {
   Communicator& world = runtime.world();
   const auto rank = static_cast<size_t>(world.rank());
   std::vector<Work> works;
   for (size_t begin = 0; begin < kParameters; begin += kBucketElements) {
-    const std::span<float> values = std::span(gradients.values).subspan(begin, std::min(kBucketElements, kParameters - begin));
+    const std::span<float> values = gradients.values.subspan(begin, std::min(kBucketElements, kParameters - begin));
     const std::vector<size_t> offsets = even_offsets(values.size(), world.size(), 16);
     const std::span<float> mine = values.subspan(offsets[rank], offsets[rank + 1] - offsets[rank]);
     const Work summed = world.reduce_scatter(values, offsets, [mine](size_t first, size_t count, std::span<const float* const> terms) {
@@ -84,7 +88,7 @@ void exact_terms(Runtime& runtime, Gradients& gradients) {
 void fastest(Runtime& runtime, Gradients& gradients) {
   std::vector<Work> works;
   for (size_t begin = 0; begin < kParameters; begin += kBucketElements) {
-    const std::span<float> values = std::span(gradients.values).subspan(begin, std::min(kBucketElements, kParameters - begin));
+    const std::span<float> values = gradients.values.subspan(begin, std::min(kBucketElements, kParameters - begin));
     works.push_back(runtime.world().all_reduce(values, values, ReduceOp::sum, ReadyEvent::now(), "bucket"));
   }
   for (const Work& work : works) work.wait();
@@ -143,7 +147,7 @@ void late_rank(Runtime& runtime) {
 int main() {
   using namespace tessera::distributed;
   Runtime runtime;
-  Gradients gradients;
+  Gradients gradients(runtime.world());
   report(runtime, "exact: int64 reduce_scatter, f32 all_gather", [&] { exact(runtime, gradients); });
   report(runtime, "exact: f32 terms, f32 all_gather", [&] { exact_terms(runtime, gradients); });
   report(runtime, "exact while the main thread computes", [&] { exact_while_computing(runtime, gradients); });

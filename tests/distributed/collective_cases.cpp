@@ -126,8 +126,11 @@ void reduce_scatter_by_the_callers_arithmetic(Context& context) {
       const std::span<float> mine = piece(in, offsets, context.rank);
       const std::vector<float> own(mine.begin(), mine.end());
       std::vector<int> visits(mine.size());
-      bool own_in_front = true;
+      bool own_in_front = true, in_order = true;
+      size_t next = 0;
       const auto sum = [&](size_t first, size_t count, std::span<const float* const> terms) {
+        in_order = in_order && first == next;
+        next = first + count;
         for (size_t i = 0; i < count; ++i) {
           own_in_front = own_in_front && terms[0][i] == own[first + i];
           float total = 0;
@@ -137,7 +140,7 @@ void reduce_scatter_by_the_callers_arithmetic(Context& context) {
         }
       };
       context.world.reduce_scatter(in, offsets, sum, ReadyEvent::now(), "test").wait();
-      bool good = own_in_front;
+      bool good = own_in_front && in_order;
       for (size_t i = 0; i < mine.size(); ++i) {
         good = good && visits[i] == 1 && mine[i] == reduced<float>(ReduceOp::sum, context.size, offsets[static_cast<size_t>(context.rank)] + i);
       }
@@ -369,7 +372,7 @@ std::vector<Case> collective_cases() {
   return {{"all_reduce", all_reduce},
           {"reduce_scatter", reduce_scatter},
           {"reduce_scatter by the caller's arithmetic", reduce_scatter_by_the_callers_arithmetic},
-          {"allocated_memory", allocated_memory},
+          {"reduce_scatter by reading in place", allocated_memory},
           {"sums_wrap_around", sums_wrap_around},
           {"all_gather", all_gather},
           {"broadcast", broadcast},

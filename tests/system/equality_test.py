@@ -8,6 +8,7 @@ from harness import DONE
 
 RANKS = (1, 2, 3, 4)
 BATCHES = {4: (32, 8), 7: (28, 4), 64: (64, 1)}  # quanta: (global_samples, micro_samples)
+LARGE_MLP = {"model": {"kind": "mlp", "inputs": 64, "hidden": [900, 700], "classes": 5, "dropout": 0.25}}  # pieces of gradients that ranks read from each other
 LENET5 = {"model": {"kind": "lenet5", "image_size": 16, "classes": 5, "dropout": 0.25}, "train": {"steps": 8}}
 SPLIT_ALIKE = ("data.workers=0", "data.workers=4", "data.prefetch_quanta=1", "sync.bucket_bytes=1MB", "sync.bucket_bytes=25MB",
                "sync.bucket_bytes=4KiB", "sync.bucket_bytes=64", "sync.dealing=contiguous", "sync.dealing=strided")
@@ -39,10 +40,17 @@ class Equality(harness.SystemCase):
     def test_weighted_and_smoothed_loss_on_any_number_of_ranks(self):
         self.compare_ranks({"task": {"label_smoothing": 0.1, "class_weights": [0.3, 1, 2.7, 0.1, 1.3]}})
 
-    def test_one_quantum_for_each_of_two_ranks(self):
-        recipe = self.recipe(harness.merged(LENET5, {"batch": {"global_samples": 28, "micro_samples": 14}}))
-        self.assertEqual(self.train(recipe, "alone"), self.train(recipe, "two", ranks=2))
-        self.assertEqual(self.metrics("alone"), self.metrics("two"))
+    def one_quantum_for_each_rank(self, model):
+        for ranks in (2, 3):
+            recipe = self.recipe(harness.merged(model, {"batch": {"global_samples": 14 * ranks, "micro_samples": 14}}), f"r{ranks}.yaml")
+            self.assertEqual(self.train(recipe, f"alone_{ranks}"), self.train(recipe, f"each_{ranks}", ranks=ranks))
+            self.assertEqual(self.metrics(f"alone_{ranks}"), self.metrics(f"each_{ranks}"))
+
+    def test_one_quantum_for_each_rank(self):
+        self.one_quantum_for_each_rank(LENET5)
+
+    def test_one_quantum_for_each_rank_of_a_large_model(self):
+        self.one_quantum_for_each_rank(LARGE_MLP)
 
     def test_prefetch_buckets_and_dealing(self):
         recipe = self.recipe()
