@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <fstream>
 
 #include "core/base/error.h"
 #include "core/tensor/allocator.h"
@@ -140,6 +141,13 @@ std::shared_ptr<std::byte> Communicator::allocate(size_t size_bytes) {
   auto* block = static_cast<std::byte*>(allocate_bytes(size_bytes, category));
   std::memset(block, 0, size_bytes);
   return {block, [=](std::byte* bytes) { free_bytes(bytes, size_bytes, category); }};
+}
+
+bool Communicator::allocates_huge_pages() {
+  std::ifstream file("/sys/kernel/mm/transparent_hugepage/shmem_enabled");
+  std::string choices;  // the one that holds is in brackets
+  std::getline(file, choices);
+  return !choices.empty() && choices.find("[never]") == std::string::npos && choices.find("[deny]") == std::string::npos;
 }
 
 Work Communicator::barrier(const ReadyEvent& ready, const char* caller) { return submit(CollectiveKind::barrier, {}, ready, caller); }

@@ -79,6 +79,8 @@ class Communicator {
   /// Zeroed memory for what collectives of this communicator carry, of the thread's current MemoryScope: other ranks of this host read there in place, where the system
   /// lets them. Not collective. May outlive the communicator; for buffers that stay, as others keep it mapped.
   virtual std::shared_ptr<std::byte> allocate(size_t size_bytes);
+  /// Whether the system lays such memory on huge pages, as it does other large blocks. Where it does not, passes over it are slower.
+  static bool allocates_huge_pages();
 
   static constexpr size_t kSmallBytes = 64 << 10;
 

@@ -28,7 +28,7 @@ struct Offer {
   size_t offset_bytes = 0;    ///< in the block
 };
 
-/// For the communication thread.
+/// For the communication thread; whom it reaches is settled once, and any thread may ask.
 class PeerMemory {
  public:
   /// Collective over `comm`. Tries to read from every rank of this host; containers may forbid it, and MPI's messages do then.
@@ -36,7 +36,6 @@ class PeerMemory {
 
   /// Whether this rank reads from `peer` and `peer` from this rank: both know.
   bool reaches(int peer) const { return processes_[static_cast<size_t>(peer)] > 0; }
-
   bool reaches_any() const;
 
   /// From now on others read in place what lies in this block of the rank's own.

@@ -22,9 +22,10 @@ Reduction reduction_of(const config::Recipe& recipe) {
   return recipe.sync.reduction == "exact" ? Reduction::exact : Reduction::fastest;
 }
 
-/// A flat buffer where the ranks of this host can sum.
+/// A flat buffer where the ranks of this host can sum, if that costs backward nothing: on small pages it writes ResNet-50's gradients 2.7 % of a step slower.
 Tensor make_gradients(distributed::Communicator& communicator, int64_t elements) {
   const MemoryScope scope(MemoryCategory::gradients);
+  if (!distributed::Communicator::allocates_huge_pages()) return Tensor::zeros({elements});
   const std::shared_ptr<std::byte> block = communicator.allocate(static_cast<size_t>(elements) * size_bytes_of(DType::f32));
   return Tensor::over(block.get(), {elements}, DType::f32, block);
 }
