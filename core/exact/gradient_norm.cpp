@@ -17,13 +17,16 @@ ExactScalar exact_squares(Device device, const float* x, int64_t elements) {
   return sum;
 }
 
+bool counts_in_norm(const nn::FlatParameters& parameters, size_t slot, const std::vector<bool>& left_out) {
+  return parameters.slots()[slot].kind == nn::SlotKind::parameter && !(slot < left_out.size() && left_out[slot]);
+}
+
 double squared_gradient_norm(const nn::FlatParameters& parameters, const std::vector<bool>& left_out) {
   const Tensor& gradients = parameters.gradients();
   ExactScalar sum;
   for (size_t i = 0; i < parameters.slots().size(); ++i) {
-    if (i < left_out.size() && left_out[i]) continue;
+    if (!counts_in_norm(parameters, i, left_out)) continue;
     const nn::FlatSlot& slot = parameters.slots()[i];
-    if (slot.kind != nn::SlotKind::parameter) continue;
     sum.merge(exact_squares(gradients.device(), gradients.data<float>() + slot.offset_elements, slot.elements));
   }
   return sum.value();

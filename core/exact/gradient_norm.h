@@ -13,6 +13,9 @@ namespace tessera {
 /// not finite.
 ExactScalar exact_squares(Device device, const float* x, int64_t elements);
 
+/// Whether a slot's gradient is part of the gradient norm: a parameter's that is not true in `left_out` (empty: none).
+bool counts_in_norm(const nn::FlatParameters& parameters, size_t slot, const std::vector<bool>& left_out);
+
 /// Squared two-norm of all gradients in the flat gradient buffer: the sum of their exact_squares(), so that neither padding nor the order of tensors shows.
 /// Slots that are true in `left_out` (empty: none) do not count.
 double squared_gradient_norm(const nn::FlatParameters& parameters, const std::vector<bool>& left_out = {});

@@ -74,14 +74,10 @@ int64_t GradientSum::cut_before(int64_t at) const { return block_start(*slot_at(
 /// Of the blocks that end in [first, last): what lies before has been written.
 void GradientSum::add_squares(size_t tensor, int64_t first, int64_t last) {
   const nn::FlatSlot& slot = parameters_.slots()[tensor];
-  if (slot.kind != nn::SlotKind::parameter || (tensor < left_out_.size() && left_out_[tensor])) return;
-  const SummationKernels& kernels = kernels_for(parameters_.gradients().device()).summation;
-  const float* gradients = parameters_.gradients().data<float>();
-  const int64_t slot_end = slot.offset_elements + slot.elements;
-  for (int64_t start = block_start(slot, first); start < last; start += kSquaresBlockElements) {
-    const int64_t end = std::min(start + kSquaresBlockElements, slot_end);
-    if (end <= last) squares_->add(kernels.sum_of_squares(end - start, gradients + start));
-  }
+  if (!counts_in_norm(parameters_, tensor, left_out_)) return;
+  const Tensor& gradients = parameters_.gradients();
+  const int64_t begin = block_start(slot, first), end = last == slot.offset_elements + slot.elements ? last : block_start(slot, last);
+  squares_->merge(exact_squares(gradients.device(), gradients.data<float>() + begin, end - begin));
 }
 
 void GradientSum::convert(int64_t begin, int64_t end, const int64_t* integer_sums, const GradientGrid& grid) {
