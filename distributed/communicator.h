@@ -76,6 +76,9 @@ class Communicator {
   /// Blocks, also until all works of this process are over: for the time before training. `axis` names it in diagnostics.
   virtual std::shared_ptr<Communicator> split(int color, int key, const std::string& axis) = 0;
 
+  /// Whether all ranks read each other's memory, so that what a collective carries costs them time of their cores and no link's: all know alike.
+  virtual bool reads_memory() const { return false; }
+
   /// Zeroed memory for what collectives of this communicator carry, of the thread's current MemoryScope: other ranks of this host read there in place, where the system
   /// lets them. Not collective. May outlive the communicator; for buffers that stay, as others keep it mapped.
   virtual std::shared_ptr<std::byte> allocate(size_t size_bytes);

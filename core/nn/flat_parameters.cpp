@@ -78,14 +78,18 @@ void FlatParameters::statistics_ready() {
   }
 }
 
-void FlatParameters::update_statistics(int64_t quanta) {
+void FlatParameters::update_statistics(int64_t quanta, std::span<const FlatRange> ranges) {
   const float share = 1.0f / static_cast<float>(quanta);
+  float* value = values_.data<float>();
+  const float* sum = gradients_.data<float>();
   for (size_t i = parameters_.size(); i < slots_.size(); ++i) {
     if (is_fixed(i)) continue;
     const float momentum = statistics_[i - parameters_.size()]->momentum;
-    float* value = values_.data<float>() + slots_[i].offset_elements;
-    const float* sum = gradients_.data<float>() + slots_[i].offset_elements;
-    for (int64_t element = 0; element < slots_[i].elements; ++element) value[element] += momentum * (sum[element] * share - value[element]);
+    const FlatSlot& slot = slots_[i];
+    for (const FlatRange& range : ranges) {
+      const int64_t end = std::min(range.end, slot.offset_elements + slot.elements);
+      for (int64_t at = std::max(range.begin, slot.offset_elements); at < end; ++at) value[at] += momentum * (sum[at] * share - value[at]);
+    }
   }
 }
 

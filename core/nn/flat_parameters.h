@@ -26,6 +26,11 @@ struct FlatSlot {
   int64_t elements;
 };
 
+/// Elements [begin, end) of the flat buffers.
+struct FlatRange {
+  int64_t begin, end;
+};
+
 /// All parameters of a model, and their gradients, as views into two flat f32 buffers. Buckets, shards, checkpoints, norms and the
 /// optimizer are ranges of them. Behind the parameters stand the statistics, so that their samples are summed over quanta and
 /// ranks by the same exact sums as gradients.
@@ -42,6 +47,7 @@ class FlatParameters {
   int64_t flat_elements() const { return flat_elements_; }
   /// The range [0, trained_elements) holds the parameters, padding included; statistics come behind.
   int64_t trained_elements() const { return trained_elements_; }
+  FlatRange whole() const { return {0, flat_elements_}; }
   /// Of the parameters, without padding.
   int64_t parameter_elements() const { return parameter_elements_; }
 
@@ -63,8 +69,8 @@ class FlatParameters {
   void set_hook(autograd::GradientHook* hook);
   /// To be called between forward and backward of a quantum: its samples are complete.
   void statistics_ready();
-  /// Moves the running means by the samples' sum over all `quanta` of the step, which the flat gradient buffer holds.
-  void update_statistics(int64_t quanta);
+  /// Moves those running means that lie in `ranges` by the samples' sum over all `quanta` of the step, which the flat gradient buffer holds.
+  void update_statistics(int64_t quanta, std::span<const FlatRange> ranges);
   /// To be called after every change of values().
   void values_changed() { values_.storage()->bump_version(); }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 
 #include "core/nn/flat_parameters.h"
 
@@ -13,8 +14,8 @@ class WeightAverage {
  public:
   WeightAverage(const nn::FlatParameters& parameters, double decay);
 
-  /// After update number `update` (from 1) of the parameters.
-  void follow(const nn::FlatParameters& parameters, int64_t update);
+  /// After update number `update` (from 1) of the parameters that lie in `ranges`.
+  void follow(const nn::FlatParameters& parameters, int64_t update, std::span<const nn::FlatRange> ranges);
   /// In the layout of the parameters.
   const Tensor& flat() const { return flat_; }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -27,6 +28,9 @@ class Optimizer {
   /// `update` counts from 1. `gradient_scale` multiplies the summed gradient (one over the sum of weights, times clipping).
   virtual void update(nn::FlatParameters& parameters, int64_t update, double learning_rate, double gradient_scale) = 0;
   virtual std::vector<StateBuffer> state() const = 0;
+  bool is_elementwise() const { return plan_.is_elementwise(); }
+  /// From now on it updates only what lies in `ranges`, and moves only the state of that (UpdatePlan::restrict_to).
+  void restrict_to(std::span<const nn::FlatRange> ranges) { plan_.restrict_to(ranges); }
   /// Whether slot i is never updated; its gradient is then no part of the gradient norm.
   const std::vector<bool>& frozen() const { return plan_.frozen(); }
   /// Whether slot i never changes at all (UpdatePlan::fixed).

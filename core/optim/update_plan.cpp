@@ -4,6 +4,7 @@
 #include <fnmatch.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "core/base/error.h"
 #include "core/config/suggest.h"
@@ -44,7 +45,7 @@ void refuse_idle_patterns(const GroupRules& rules, const std::vector<nn::FlatSlo
 
 }  // namespace
 
-UpdatePlan::UpdatePlan(const nn::FlatParameters& parameters, const GroupRules& rules, double weight_decay, Grain grain) {
+UpdatePlan::UpdatePlan(const nn::FlatParameters& parameters, const GroupRules& rules, double weight_decay, Grain grain) : grain_(grain) {
   const std::vector<nn::FlatSlot>& slots = parameters.slots();
   refuse_idle_patterns(rules, slots);
   for (size_t i = 0; i < slots.size(); ++i) {
@@ -59,14 +60,13 @@ UpdatePlan::UpdatePlan(const nn::FlatParameters& parameters, const GroupRules& r
     const int64_t padded_end = i + 1 < slots.size() ? slots[i + 1].offset_elements : parameters.trained_elements();
     if (settings.frozen || slots[i].elements == 0) continue;
     append({i, begin, grain == Grain::merged ? padded_end : begin + slots[i].elements, settings.learning_rate_factor,
-            settings.weight_decay.value_or(spared ? 0.0 : weight_decay)},
-           grain);
+            settings.weight_decay.value_or(spared ? 0.0 : weight_decay)});
   }
   ranges_.resize(pieces_.size());
 }
 
-void UpdatePlan::append(const Piece& piece, Grain grain) {
-  if (grain == Grain::merged && !pieces_.empty()) {
+void UpdatePlan::append(const Piece& piece) {
+  if (is_elementwise() && !pieces_.empty()) {
     Piece& last = pieces_.back();
     if (last.end == piece.begin && last.learning_rate_factor == piece.learning_rate_factor && last.weight_decay == piece.weight_decay) {
       last.end = piece.end;
@@ -74,6 +74,21 @@ void UpdatePlan::append(const Piece& piece, Grain grain) {
     }
   }
   pieces_.push_back(piece);
+}
+
+void UpdatePlan::restrict_to(std::span<const nn::FlatRange> ranges) {
+  TESSERA_ASSERT(is_elementwise(), "this optimizer needs whole tensors");
+  std::vector<Piece> kept;
+  for (Piece piece : pieces_) {
+    const Piece whole = piece;
+    for (const nn::FlatRange& range : ranges) {
+      piece.begin = std::max(whole.begin, range.begin);
+      piece.end = std::min(whole.end, range.end);
+      if (piece.begin < piece.end) kept.push_back(piece);
+    }
+  }
+  pieces_ = std::move(kept);
+  ranges_.resize(pieces_.size());
 }
 
 std::span<UpdateRange> UpdatePlan::at(double learning_rate) {

@@ -30,6 +30,11 @@ class UpdatePlan {
   /// one that is to fix statistics and matches none.
   UpdatePlan(const nn::FlatParameters& parameters, const GroupRules& rules, double weight_decay, Grain grain = Grain::merged);
 
+  /// Whether an element's update depends on no other element (Grain::merged): then parts of a tensor may be updated apart.
+  bool is_elementwise() const { return grain_ == Grain::merged; }
+  /// Leaves out what lies in none of `ranges`, for good; they ascend. is_elementwise() only.
+  void restrict_to(std::span<const nn::FlatRange> ranges);
+
   /// The ranges at a rate; valid until the next call.
   std::span<UpdateRange> at(double learning_rate);
   /// Whether slot i is never updated by the optimizer: frozen parameters and all statistics.
@@ -45,8 +50,9 @@ class UpdatePlan {
     int64_t begin, end;
     double learning_rate_factor, weight_decay;
   };
-  void append(const Piece& piece, Grain grain);
+  void append(const Piece& piece);
 
+  Grain grain_;
   std::vector<bool> frozen_, fixed_;
   std::vector<Piece> pieces_;
   std::vector<UpdateRange> ranges_;

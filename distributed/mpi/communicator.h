@@ -23,6 +23,7 @@ class MpiCommunicator : public Communicator {
                                                std::shared_ptr<FlightRecorder> recorder, std::shared_ptr<Engine> engine);
 
   std::shared_ptr<Communicator> split(int color, int key, const std::string& axis) override;
+  bool reads_memory() const override { return memory_->all_reach_all(); }
   std::shared_ptr<std::byte> allocate(size_t size_bytes) override;
 
  protected:

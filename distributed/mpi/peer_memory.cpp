@@ -68,6 +68,9 @@ PeerMemory::PeerMemory(MPI_Comm comm) {
   for (const int peer : ranks_of_this_host(comm)) reads[static_cast<size_t>(peer)] = peer != rank && shows(probes[static_cast<size_t>(peer)]);
   check(MPI_Alltoall(reads.data(), 1, MPI_CHAR, is_read.data(), 1, MPI_CHAR, comm), "MPI_Alltoall");  // keeps `content` until all have read it
   for (size_t peer = 0; peer < probes.size(); ++peer) processes_.push_back(reads[peer] && is_read[peer] ? static_cast<pid_t>(probes[peer].process) : 0);
+  int all = std::count(processes_.begin(), processes_.end(), 0) == 1;  // itself
+  check(MPI_Allreduce(MPI_IN_PLACE, &all, 1, MPI_INT, MPI_LAND, comm), "MPI_Allreduce");
+  all_reach_all_ = all != 0;
 }
 
 bool PeerMemory::reaches_any() const {

@@ -37,6 +37,8 @@ class PeerMemory {
   /// Whether this rank reads from `peer` and `peer` from this rank: both know.
   bool reaches(int peer) const { return processes_[static_cast<size_t>(peer)] > 0; }
   bool reaches_any() const;
+  /// Whether every rank reads from every other: all know alike.
+  bool all_reach_all() const { return all_reach_all_; }
 
   /// From now on others read in place what lies in this block of the rank's own.
   void share(const std::shared_ptr<SharedBlock>& block);
@@ -48,6 +50,7 @@ class PeerMemory {
 
  private:
   std::vector<pid_t> processes_;  // by rank; 0: not reached
+  bool all_reach_all_;
   std::vector<std::weak_ptr<SharedBlock>> own_;
   std::map<std::pair<int, uint64_t>, std::shared_ptr<SharedBlock>> mapped_;  // by rank and inode; null: cannot be
 };

@@ -26,10 +26,17 @@ struct OverlapTimes {
   double exposed_s = 0.0;        ///< the part that the training thread waited for
 };
 
+/// Who turns summed gradients into new parameters.
+enum class Update {
+  everywhere,  ///< every rank all of them: sums are gathered while backward goes on
+  by_owners,   ///< every rank those whose gradients it has summed (ZeRO's first stage, Rajbhandari 2020): what becomes of them is gathered. exact only
+};
+
 class GradientSync final : public autograd::GradientHook {
  public:
   /// `quanta`: of all ranks in a step. `left_out`: slots that are no part of the gradient norm. Becomes the parameters' hook while it lives.
-  GradientSync(Communicator& communicator, nn::FlatParameters& parameters, Reduction reduction, int64_t quanta, int64_t bucket_bytes, std::vector<bool> left_out);
+  GradientSync(Communicator& communicator, nn::FlatParameters& parameters, Reduction reduction, int64_t quanta, int64_t bucket_bytes, std::vector<bool> left_out,
+               Update update = Update::everywhere);
   ~GradientSync() override;
 
   /// A pass over this rank's quanta. Without `reduce` only the largest magnitudes are found (the first pass of a run).
@@ -38,9 +45,13 @@ class GradientSync final : public autograd::GradientHook {
   void gradient_ready(size_t tensor) override;
   /// For a rank that cannot finish its quanta: takes part in all remaining collectives, with whatever is there, so that nobody waits for it.
   void give_up_pass();
-  /// Waits for all buckets. Afterwards the flat gradient buffer holds the sum over all quanta (exact: provided the grid's verdict on
+  /// Waits for all buckets. Afterwards the flat gradient buffer holds, in updated_here(), the sum over all quanta (exact: provided the grid's verdict on
   /// the step is `fits`).
   void finish_pass();
+  /// What this rank is to update, ascending: everything, or all that it owns and that is not fixed.
+  const std::vector<nn::FlatRange>& updated_here() const { return updated_here_; }
+  /// Makes a flat f32 buffer whole on all ranks, each of which has updated its updated_here() of it. Waits for it; nothing to do where that is everything.
+  void gather(const Tensor& flat, const char* caller);
 
   GradientGrid& grid() { return grid_; }
   const GradientGrid& grid() const { return grid_; }
@@ -54,24 +65,29 @@ class GradientSync final : public autograd::GradientHook {
   const OverlapTimes& overlap() const { return overlap_; }
 
  private:
+  struct Pieces;
   void launch_ready_buckets();
   void launch(const Bucket& bucket);
-  Work launch_exact(const Bucket& bucket);
-  Work launch_terms(const Bucket& bucket);
+  void launch_exact(const Bucket& bucket);
+  ReadyEvent launch_integers(const Bucket& bucket, const Pieces& pieces);
+  ReadyEvent launch_terms(const Bucket& bucket, const Pieces& pieces);
   Work launch_fastest(const Bucket& bucket);
+  Work gather_pieces(const Tensor& flat, const Bucket& bucket, const Pieces& pieces, const ReadyEvent& ready, const char* caller);
 
   Communicator& communicator_;
   nn::FlatParameters& parameters_;
   GradientSum sum_;
+  Update update_;
   GradientGrid grid_;
   std::vector<Bucket> buckets_;
   std::vector<size_t> bucket_of_;  // by tensor
+  std::vector<nn::FlatRange> updated_here_;
 
   bool reduce_ = true;
   MicroStep micro_step_{0, false};
   std::vector<int64_t> missing_;  // tensors, by bucket
   size_t next_bucket_ = 0;
-  std::vector<Work> pending_;
+  std::vector<ReadyEvent> pending_;  // the buckets, until finish_pass() need wait no more
   std::vector<ReadyEvent> summed_;  // the buckets, by their owners
   double started_s_ = 0.0;
   OverlapTimes overlap_;

@@ -15,6 +15,7 @@
 namespace tessera::launcher {
 namespace {
 
+constexpr int64_t kLeastShared = 1 << 19;  // elements: to update fewer takes no longer than to meet once more
 constexpr int kMostPasses = 8;  // each replay raises the grid to what it saw, so two or three are enough for any step
 
 Reduction reduction_of(const config::Recipe& recipe) {
@@ -28,6 +29,13 @@ Tensor make_gradients(distributed::Communicator& communicator, int64_t elements)
   if (!distributed::Communicator::allocates_huge_pages()) return Tensor::zeros({elements});
   const std::shared_ptr<std::byte> block = communicator.allocate(static_cast<size_t>(elements) * size_bytes_of(DType::f32));
   return Tensor::over(block.get(), {elements}, DType::f32, block);
+}
+
+/// Where ranks read each other's memory a gather takes their cores' time whenever it happens: it may as well come after the update, of which each rank then does a part. A
+/// link carries gradients while backward goes on, and then every rank does all.
+distributed::Update update_of(const distributed::Communicator& communicator, Reduction reduction, const optim::Optimizer& optimizer, int64_t elements) {
+  const bool by_owners = communicator.reads_memory() && reduction == Reduction::exact && optimizer.is_elementwise() && elements >= kLeastShared;
+  return by_owners ? distributed::Update::by_owners : distributed::Update::everywhere;
 }
 
 /// What the optimizer leaves alone gets no gradient.
@@ -51,13 +59,15 @@ Learner::Learner(const config::Recipe& recipe, std::unique_ptr<Task> task, int64
       optimizer_(optimizer_of(recipe.optimizer, parameters_)),
       schedule_(optim::make_schedule(recipe.schedule, total_steps, recipe.train)),
       reduction_(reduction_of(recipe)),
-      sync_(runtime.world(), parameters_, reduction_, recipe.batch.quanta(), recipe.sync.bucket_bytes.bytes, optimizer_->frozen()),
+      sync_(runtime.world(), parameters_, reduction_, recipe.batch.quanta(), recipe.sync.bucket_bytes.bytes, optimizer_->frozen(),
+            update_of(runtime.world(), reduction_, *optimizer_, parameters_.flat_elements())),
       quanta_(recipe.batch.quanta()),
       learning_rate_(recipe.optimizer.learning_rate),
       clip_norm_(recipe.optimizer.clip_norm),
       seed_(static_cast<uint64_t>(recipe.run.seed)),
       precision_(ops::precision_from(recipe.precision.compute)),
       recompute_blocks_(recipe.memory.recompute == "block") {
+  if (optimizer_->is_elementwise()) optimizer_->restrict_to(sync_.updated_here());
   if (recipe.ema.decay) average_.emplace(parameters_, *recipe.ema.decay);
 }
 
@@ -157,7 +167,6 @@ void Learner::combine(const Pass& pass, const Votes& votes, StepReport& report) 
   }
   words.resize(metric_words);
   report.metrics.set_words(words);
-  report.overlap = sync_.overlap();
 }
 
 void Learner::commit(int64_t step, StepReport& report) {
@@ -166,10 +175,28 @@ void Learner::commit(int64_t step, StepReport& report) {
   report.learning_rate = learning_rate_ * schedule_->factor(step);
   double scale = 1.0 / report.weight;
   if (clip_norm_ && report.gradient_norm > *clip_norm_) scale *= *clip_norm_ / report.gradient_norm;
-  parameters_.update_statistics(quanta_);
+  const std::vector<nn::FlatRange>& ranges = sync_.updated_here();
+  parameters_.update_statistics(quanta_, ranges);
   optimizer_->update(parameters_, step + 1, report.learning_rate, scale);
-  if (average_) average_->follow(parameters_, step + 1);
+  if (average_) average_->follow(parameters_, step + 1, ranges);
   if (reduction_ == Reduction::exact) sync_.grid().follow(sync_.largest_bits());
+  whole_ = false;
+  gather(parameters_.values(), "new parameters");
+  parameters_.values_changed();
+  report.overlap = sync_.overlap();
+}
+
+void Learner::gather(const Tensor& flat, const char* what) {
+  const ProfileScope scope(Phase::rank_wait, what);
+  sync_.gather(flat, what);
+}
+
+void Learner::make_whole() {
+  if (whole_) return;
+  for (const optim::StateBuffer& buffer : optimizer_->state()) gather(buffer.flat, "optimizer state");
+  if (average_) gather(average_->flat(), "moving average");
+  gather(parameters_.gradients(), "gradients");
+  whole_ = true;
 }
 
 void Learner::diagnose(int64_t step, const std::vector<int64_t>& quanta, const QuantumSource& source) {
@@ -205,6 +232,7 @@ void Learner::diagnose_quantum(int64_t step, int64_t quantum, const data::Batch&
 }
 
 void Learner::with_average(const std::function<void()>& action) {
+  TESSERA_ASSERT(whole_, "the moving average is not whole");
   const MemoryScope scope(MemoryCategory::workspace);
   const int64_t elements = parameters_.trained_elements();
   const Tensor values = parameters_.values().narrow(0, 0, elements), kept = Tensor::empty({elements});
@@ -226,6 +254,7 @@ void Learner::with_average(const std::function<void()>& action) {
 std::vector<checkpoint::StateEntry> Learner::weights() const { return checkpoint::weight_entries(parameters_); }
 
 std::vector<checkpoint::StateEntry> Learner::state() const {
+  TESSERA_ASSERT(whole_, "the optimizer's state is not whole");
   std::vector<checkpoint::StateEntry> entries = weights();
   for (const optim::StateBuffer& buffer : optimizer_->state()) {
     const auto more = checkpoint::optimizer_entries(parameters_, buffer.name, buffer.flat);

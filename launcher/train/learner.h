@@ -50,6 +50,9 @@ class Learner {
 
   Task& task() { return *task_; }
   const nn::FlatParameters& parameters() const { return parameters_; }
+  /// Makes whole on all ranks what each updates a part of: optimizer state, moving average, the last gradients. By all ranks at once, before state(),
+  /// with_average() and whatever looks at gradients.
+  void make_whole();
   /// Everything that a checkpoint holds; views, so reading into them restores the run (then call restored()).
   std::vector<checkpoint::StateEntry> state() const;
   /// Parameters only.
@@ -74,6 +77,7 @@ class Learner {
   /// Waits for the gradients and sums the rest of the pass over ranks into `report`; throws AgreedError if any rank failed.
   void combine(const Pass& pass, const Votes& votes, StepReport& report);
   void commit(int64_t step, StepReport& report);
+  void gather(const Tensor& flat, const char* what);
   /// Runs the step again with every intermediate checked, and throws an AgreedError that names what is not finite.
   [[noreturn]] void diagnose(int64_t step, const std::vector<int64_t>& quanta, const QuantumSource& source);
   void diagnose_quantum(int64_t step, int64_t quantum, const data::Batch& batch);
@@ -93,6 +97,7 @@ class Learner {
   uint64_t seed_;
   nn::Precision precision_;
   bool recompute_blocks_;
+  bool whole_ = true;  // see make_whole()
 };
 
 }  // namespace tessera::launcher

@@ -247,6 +247,7 @@ bool Trainer::save_due(const StepReport& report) const {
 
 bool Trainer::evaluate() {
   const ProfileScope scope(Phase::evaluation, "evaluation");
+  learner_->make_whole();
   last_evaluation_ = evaluate_as(kEvaluation);
   if (learner_->has_average() && recipe().evaluate.average) {
     learner_->with_average([&] { last_average_evaluation_ = evaluate_as("evaluation_ema"); });
@@ -293,6 +294,7 @@ void Trainer::report_model() {
 bool Trainer::save() {
   runtime_.set_phase("checkpoint");
   const ProfileScope scope(Phase::checkpoint, "checkpoint");
+  learner_->make_whole();
   const auto failed = checkpoints_.save(make_manifest(), learner_->state(), best_.step());
   last_save_ = Clock::now();
   if (failed && first()) warn(fmt::format("the checkpoint of step {} was not saved, the last sound one stays: {}", steps_done_, failed->what()));

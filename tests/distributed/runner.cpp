@@ -75,7 +75,7 @@ bool run_case(const Case& test, Runtime& runtime) {
 int run_all(Runtime& runtime, const char* part) {
   int failed = 0;
   int ran = 0;
-  for (const auto& cases : {collective_cases(), async_cases(), group_cases()}) {
+  for (const auto& cases : {collective_cases(), async_cases(), group_cases(), sync_cases()}) {
     for (const Case& test : cases) {
       if (part && !std::strstr(test.name, part)) continue;
       ++ran;

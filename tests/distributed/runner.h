@@ -36,5 +36,6 @@ struct Case {
 std::vector<Case> collective_cases();
 std::vector<Case> async_cases();
 std::vector<Case> group_cases();
+std::vector<Case> sync_cases();
 
 }  // namespace tessera::distributed::testing

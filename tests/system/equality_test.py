@@ -52,6 +52,28 @@ class Equality(harness.SystemCase):
     def test_one_quantum_for_each_rank_of_a_large_model(self):
         self.one_quantum_for_each_rank(LARGE_MLP)
 
+    def test_a_large_model_on_any_number_of_ranks_in_turn(self):
+        """Ranks of a host update a part of it each: its state and its average must be whole in every checkpoint, for any number of ranks to go on from."""
+        for kind, rate in (("sgd", 0.1), ("adamw", 0.01), ("lars", 1.0)):
+            recipe = self.recipe(harness.merged(LARGE_MLP, {"optimizer": {"kind": kind, "learning_rate": rate, "clip_norm": harness.CLIP_NORM}, "ema": {"decay": 0.8},
+                                                            "train": {"steps": 9}, "evaluate": {"every_steps": 3}}), f"{kind}.yaml")
+            calm = self.train(recipe, f"calm_{kind}")
+            for steps, ranks in ((4, 2), (7, 3), (9, 4)):
+                self.train(recipe, f"turns_{kind}", "--set", f"train.steps={steps}", ranks=ranks)
+            self.assertEqual(self.weights(f"turns_{kind}"), calm, kind)
+            averages = [[row for row in self.metrics(out, "evaluation_ema") if row["step"] in (3, 6, 9)] for out in (f"turns_{kind}", f"calm_{kind}")]
+            self.assertEqual(averages[0], averages[1])
+            self.assertTrue(self.state(f"turns_{kind}") == self.state(f"calm_{kind}"), f"state of {kind}")
+
+    def state(self, out):
+        """Every tensor of the newest checkpoint, whole."""
+        pieces = {}
+        for file in (self.out(out) / "checkpoints" / self.checkpoints(out)[-1]).glob("*.safetensors"):
+            for name, (_, _, data) in harness.datasets.read_safetensors(file).items():
+                whole, _, place = name.partition("[")
+                pieces.setdefault(whole, []).append((int(place.partition(":")[0] or 0), bytes(data)))
+        return {name: b"".join(data for _, data in sorted(parts)) for name, parts in pieces.items()}
+
     def test_prefetch_buckets_and_dealing(self):
         recipe = self.recipe()
         calm = self.train(recipe, "calm")

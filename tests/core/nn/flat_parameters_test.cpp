@@ -206,11 +206,30 @@ TEST(FlatParameters, FixedStatisticsStandForTheBatchsAndDoNotMove) {
     Heard heard;
     parameters.set_hook(&heard);
     parameters.statistics_ready();
-    parameters.update_statistics(1);
+    const std::vector<FlatRange> whole = {parameters.whole()};
+    parameters.update_statistics(1, whole);
     EXPECT_TRUE(heard.fired.empty());
     EXPECT_EQ(copy_of(parameters.values()), before);
     parameters.set_hook(nullptr);
   }
+}
+
+TEST(FlatParameters, StatisticsMoveInRangesAlone) {
+  BatchNorm norm(3);
+  norm.name_tree("bn");
+  FlatParameters parameters(norm, 1);
+  const int64_t mean = parameters.slots()[2].offset_elements, variance = parameters.slots()[3].offset_elements;
+  for (int64_t i = 0; i < 3; ++i) parameters.gradients().data<float>()[mean + i] = parameters.gradients().data<float>()[variance + i] = 20.0f;
+  const std::vector<float> before = copy_of(parameters.values());
+  const std::vector<FlatRange> ranges = {{0, mean + 1}, {mean + 2, variance + 1}};
+  parameters.update_statistics(2, ranges);
+  const std::vector<float> after = copy_of(parameters.values());
+  for (size_t i = 0; i < after.size(); ++i) {
+    const auto at = static_cast<int64_t>(i);
+    const bool moves = at == mean || at == mean + 2 || at == variance;
+    EXPECT_EQ(after[i] != before[i], moves) << i;
+  }
+  EXPECT_FLOAT_EQ(after[static_cast<size_t>(mean)], 1.0f);  // a tenth of the way to the mean of two quanta
 }
 
 TEST(FlatParameters, BuffersOfTheSameLayoutAreZero) {

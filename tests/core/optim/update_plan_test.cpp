@@ -145,14 +145,56 @@ TEST_F(UpdatePlanTest, StateBuffersAreThoseThatAreMade) {
 TEST_F(UpdatePlanTest, TheAverageFollowsTheWeights) {
   WeightAverage average(*parameters_, 0.75);
   const float start = parameters_->values().data<float>()[0];
-  average.follow(*parameters_, 1);
+  const std::vector<nn::FlatRange> whole = {parameters_->whole()};
+  average.follow(*parameters_, 1, whole);
   EXPECT_EQ(average.flat().data<float>()[0], start);
   parameters_->values().data<float>()[0] = start + 1.0f;
-  average.follow(*parameters_, 2);
+  average.follow(*parameters_, 2, whole);
   EXPECT_NEAR(average.flat().data<float>()[0], start + 0.25f, 1e-6f);
-  average.follow(*parameters_, 3);
+  average.follow(*parameters_, 3, whole);
   EXPECT_NEAR(average.flat().data<float>()[0], start + 0.4375f, 1e-6f);
   EXPECT_EQ(average.flat().data<float>()[1], parameters_->values().data<float>()[1]);
+}
+
+TEST_F(UpdatePlanTest, RestrictedToRangesItLeavesOutTheRest) {
+  UpdatePlan plan(*parameters_, {{}, true}, 0.1);
+  const std::vector<nn::FlatRange> ranges = {{0, 5}, {8, 20}, {40, 40}, {48, 64}};
+  plan.restrict_to(ranges);
+  ASSERT_EQ(plan.at(0.5).size(), 4u);
+  expect_range(plan.at(0.5)[0], 0, 5, 0.5f, 0.1f);
+  expect_range(plan.at(0.5)[1], 8, 16, 0.5f, 0.1f);
+  expect_range(plan.at(0.5)[2], 16, 20, 0.5f, 0.0f);
+  expect_range(plan.at(0.5)[3], 48, 64, 0.5f, 0.0f);
+}
+
+TEST_F(UpdatePlanTest, RanksThatUpdatePartsHaveTogetherUpdatedEverything) {
+  for (const char* text : {"{kind: sgd, momentum: 0.9}", "{kind: adamw}", "{kind: rmsprop, momentum: 0.9, centered: true}"}) {
+    config::OptimizerBlock block;
+    block.node = config::parse_yaml(text, "x.yaml");
+    block.kind = block.node.find("kind")->text();
+    const auto updated = [&](const std::vector<std::vector<nn::FlatRange>>& parts) {
+      nn::FlatParameters& parameters = *parameters_;
+      for (int64_t i = 0; i < 64; ++i) parameters.values().data<float>()[i] = 0.1f * static_cast<float>(i % 11);
+      for (int64_t i = 0; i < 64; ++i) parameters.gradients().data<float>()[i] = 0.01f * static_cast<float>(i * i % 37 - 18);
+      for (const auto& ranges : parts) {
+        const auto optimizer = make_optimizer(block, parameters);
+        optimizer->restrict_to(ranges);
+        for (int64_t update = 1; update <= 3; ++update) optimizer->update(parameters, update, 0.1, 0.5);
+      }
+      const float* values = parameters.values().data<float>();
+      return std::vector<float>(values, values + 64);
+    };
+    EXPECT_EQ(updated({{{0, 64}}}), updated({{{0, 7}, {33, 40}}, {{7, 33}}, {{40, 64}}})) << text;
+  }
+}
+
+TEST_F(UpdatePlanTest, TheAverageFollowsWhereItIsTold) {
+  WeightAverage average(*parameters_, 0.75);
+  const std::vector<nn::FlatRange> ranges = {{1, 2}, {4, 6}};
+  average.follow(*parameters_, 1, ranges);
+  const float *followed = average.flat().data<float>(), *values = parameters_->values().data<float>();
+  for (const int64_t i : {1, 4, 5}) EXPECT_EQ(followed[i], values[i]);
+  for (const int64_t i : {0, 2, 3, 6}) EXPECT_EQ(followed[i], 0.0f);
 }
 
 TEST_F(UpdatePlanTest, KeysOfSgdThatDoNotGoTogether) {
